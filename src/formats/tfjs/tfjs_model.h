@@ -1,0 +1,59 @@
+// Reads TensorFlow.js models: graph models and layers (Keras) models, with every quantisation of the weights manifest.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/buffer.h"
+#include "graph/graph.h"
+
+namespace linnet {
+
+struct TfjsOptions {
+  // What an unknown (-1) leading dimension of an input becomes.
+  int batch = 1;
+  // Shapes for inputs by name, in place of the model's own; needed where the model leaves another dimension open.
+  std::map<std::string, std::vector<int64_t>, std::less<>> input_shapes;
+};
+
+enum class TfjsFormat { Graph, Layers };
+
+// Bytes of stored weights by storage type ("float32", "float16", "uint8" ...).
+struct WeightBytes {
+  std::string type;
+  uint64_t bytes;
+  uint64_t elements;
+};
+
+// A parsed model.json and, as they arrive, its weight shards.
+//
+//   TRY_ASSIGN(auto model, TfjsModel::parse(json));
+//   for each shard i: TRY(model->set_shard(i, bytes of model->shard_path(i)));
+//   TRY_ASSIGN(Graph graph, model->to_graph({}));
+class TfjsModel {
+ public:
+  // Fails with MalformedJson (line and column), MalformedModel or UnsupportedType.
+  static Result<std::unique_ptr<TfjsModel>> parse(std::string_view json);
+  virtual ~TfjsModel() = default;
+
+  virtual TfjsFormat format() const = 0;
+  // Weight files in manifest order, relative to model.json.
+  virtual size_t shard_count() const = 0;
+  virtual std::string_view shard_path(size_t index) const = 0;
+  virtual Result<void> set_shard(size_t index, Buffer bytes) = 0;
+  // The bytes that all shards hold together.
+  virtual uint64_t weights_bytes() const = 0;
+  virtual std::vector<WeightBytes> weights_by_type() const = 0;
+  // `userDefinedMetadata` as JSON text, "{}" where absent.
+  virtual const std::string& metadata_json() const = 0;
+
+  // Builds the graph from the topology and all shards, which it lets go. Inputs and outputs carry the names of the
+  // signature where there is one, else the node's. Fails with WrongSize (shards shorter or longer than the manifest
+  // says), MissingNode, MissingWeight, Cycle, UnsupportedOp (op and node), or an op's own shape error.
+  virtual Result<Graph> to_graph(const TfjsOptions& options) = 0;
+};
+
+}  // namespace linnet

@@ -1,0 +1,113 @@
+// Element types, shapes and tensors.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "base/result.h"
+
+namespace linnet {
+
+enum class DType : uint8_t { F32, F16, I32, I8, U8, Bool };
+
+// Bytes of one element. Bool takes one byte, 0 or 1.
+size_t dtype_size(DType dtype);
+// "f32", "i32", ... as in the graph's text.
+const char* dtype_name(DType dtype);
+// The type called `name`; false when there is none.
+bool dtype_from_name(std::string_view name, DType* dtype);
+
+// The largest tensor that the engine accepts, in bytes: offsets and indices then fit 31 bits everywhere.
+inline constexpr int64_t kMaxTensorBytes = int64_t{1} << 30;
+
+// Dimensions, outermost first. All are known and at least 0 once a graph is built.
+class Shape {
+ public:
+  static constexpr int kMaxRank = 6;
+
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> dims);
+  // Fails for a rank above kMaxRank, a negative dimension, or more than kMaxTensorBytes bytes of `dtype`; `what` names
+  // the tensor in the message.
+  static Result<Shape> make(std::span<const int64_t> dims, DType dtype, std::string_view what);
+
+  int rank() const { return rank_; }
+  int32_t operator[](int axis) const { return dims_[static_cast<size_t>(axis)]; }
+  void set(int axis, int64_t size) { dims_[static_cast<size_t>(axis)] = static_cast<int32_t>(size); }
+  // Counts from the end: back() is the innermost dimension, back(1) the one before.
+  int32_t back(int from_end = 0) const { return dims_[static_cast<size_t>(rank_ - 1 - from_end)]; }
+  std::span<const int32_t> dims() const { return {dims_.data(), static_cast<size_t>(rank_)}; }
+  int64_t elements() const;
+  // "[1,224,224,3]"
+  std::string to_string() const;
+  bool operator==(const Shape& other) const;
+
+ private:
+  std::array<int32_t, kMaxRank> dims_{};
+  int rank_ = 0;
+};
+
+// The shape two operands broadcast to, by NumPy's rule. `what` names the node in the message.
+Result<Shape> broadcast_shapes(const Shape& a, const Shape& b, std::string_view what);
+
+// A view of elements in row-major order that somebody else owns.
+struct TensorView {
+  DType dtype = DType::F32;
+  Shape shape;
+  std::byte* data = nullptr;
+
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
+  int64_t elements() const { return shape.elements(); }
+  size_t bytes() const { return static_cast<size_t>(elements()) * dtype_size(dtype); }
+};
+
+// A constant: shared, immutable, row-major. Its bytes may be a slice of a larger buffer (a weight shard), and need not
+// be aligned.
+class Tensor {
+ public:
+  Tensor() = default;
+  Tensor(DType dtype, const Shape& shape, std::shared_ptr<const Buffer> buffer, size_t offset = 0)
+      : dtype_(dtype), shape_(shape), buffer_(std::move(buffer)), offset_(offset) {}
+  // A zeroed tensor to fill through `mutable_data` before it is shared.
+  static Result<Tensor> zeros(DType dtype, const Shape& shape);
+  static Result<Tensor> of_f32(const Shape& shape, std::span<const float> values);
+  static Result<Tensor> of_i32(const Shape& shape, std::span<const int32_t> values);
+
+  bool empty() const { return buffer_ == nullptr; }
+  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }
+  size_t bytes() const { return static_cast<size_t>(shape_.elements()) * dtype_size(dtype_); }
+  const std::byte* data() const { return buffer_->data() + offset_; }
+  // Only for the one who made the tensor, before anybody else holds it.
+  std::byte* mutable_data() { return const_cast<std::byte*>(data()); }
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(data());
+  }
+  template <class T>
+  T* mutable_as() {
+    return reinterpret_cast<T*>(mutable_data());
+  }
+  // Element `index` as a number, whatever the type.
+  double at(int64_t index) const;
+  // The same bytes under another shape of as many elements.
+  Tensor reshaped(const Shape& shape) const { return Tensor(dtype_, shape, buffer_, offset_); }
+  TensorView view() const { return {dtype_, shape_, const_cast<std::byte*>(data())}; }
+
+ private:
+  DType dtype_ = DType::F32;
+  Shape shape_;
+  std::shared_ptr<const Buffer> buffer_;
+  size_t offset_ = 0;
+};
+
+}  // namespace linnet

@@ -1,0 +1,75 @@
+// A plan: what a compiled model is at run time. Flat words over one arena, replayed in order.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "graph/graph.h"
+#include "graph/type.h"
+
+namespace linnet {
+
+// Where bytes lie: an arena or weights offset. One word, so that step parameters are flat.
+class Ref {
+ public:
+  Ref() = default;
+  static Ref arena(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4)); }
+  static Ref weights(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4) | kWeights); }
+  static Ref none() { return Ref(0xffffffffu); }
+  bool is_none() const { return bits_ == 0xffffffffu; }
+  bool in_weights() const { return (bits_ & kWeights) != 0 && !is_none(); }
+  uint64_t offset() const { return static_cast<uint64_t>(bits_ & ~kWeights) * 4; }
+
+ private:
+  static constexpr uint32_t kWeights = 0x80000000u;
+  explicit Ref(uint32_t bits) : bits_(bits) {}
+  uint32_t bits_ = 0xffffffffu;
+};
+
+enum class PlanOp : uint16_t {
+#define LINNET_PLAN_OP(name, number) name = number,
+#include "plan/plan_isa.def"
+#undef LINNET_PLAN_OP
+};
+const char* plan_op_name(PlanOp op);
+
+// Before each step's parameters in the words.
+struct StepHeader {
+  PlanOp op;
+  uint16_t words;  // of the parameters
+  uint32_t units;  // pieces that threads may share
+  uint32_t node;   // index into Plan::node_names
+  uint32_t threads;  // at most so many threads take part
+};
+
+// An input or output of the model.
+struct PlanPort {
+  std::string name;
+  DType dtype;
+  Shape shape;
+  Ref ref;
+};
+
+struct Plan {
+  std::vector<uint32_t> words;
+  std::vector<std::string> node_names;
+  // Nodes that the Reference kernel interprets, by number.
+  std::vector<Node> reference_nodes;
+  std::vector<PlanPort> inputs;
+  std::vector<PlanPort> outputs;
+  Buffer weights;
+
+  uint64_t arena_bytes = 0;          // tensors, as placed
+  uint64_t lower_bound_bytes = 0;    // the largest sum of tensors alive at one step of the schedule
+  uint64_t scratch_offset = 0;       // scratch of thread t at scratch_offset + t * scratch_bytes
+  uint64_t scratch_bytes = 0;        // for each thread
+  int threads = 1;
+  size_t step_count = 0;
+
+  uint64_t total_arena_bytes() const { return scratch_offset + scratch_bytes * static_cast<uint64_t>(threads); }
+};
+
+}  // namespace linnet

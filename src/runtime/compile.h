@@ -1,0 +1,31 @@
+// From a graph to a session: passes, plan, lowering, packed weights.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "passes/pipeline.h"
+#include "runtime/session.h"
+
+namespace linnet {
+
+struct CompileOptions {
+  // Threads of the session, the caller's included.
+  int threads = 1;
+  // Off: no passes, reference kernels only. The slow oracle of the tests.
+  bool optimise = true;
+};
+
+struct CompileReport {
+  std::vector<PassReport> passes;
+  size_t nodes_before = 0;
+  size_t nodes_after = 0;
+  int64_t macs = 0;
+};
+
+// Compiles for this machine's CPU. `report` may be null.
+Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& options, CompileReport* report);
+
+}  // namespace linnet

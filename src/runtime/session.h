@@ -1,0 +1,49 @@
+// A compiled model, ready to run: replays a CPU plan over one fixed arena. Running allocates nothing and cannot fail.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "graph/type.h"
+#include "plan/plan.h"
+#include "runtime/thread_pool.h"
+
+namespace linnet {
+
+class Session {
+ public:
+  // Takes the plan and its packed weights, allocates the arena, and starts `pool_threads - 1` helpers (1: none).
+  // Fails with OutOfMemory.
+  static Result<std::unique_ptr<Session>> create(Plan plan, int threads);
+
+  // The ends of the model, in the order of its signature. Their data lie in the arena and never move.
+  std::span<const PlanPort> inputs() const { return plan_.inputs; }
+  std::span<const PlanPort> outputs() const { return plan_.outputs; }
+  // Row-major elements to fill before every run: the plan reuses an input's place once it has been read.
+  TensorView input(size_t index);
+  // The result, good until the next run.
+  TensorView output(size_t index);
+
+  // One inference. Allocates nothing.
+  void run();
+  // One inference that adds each step's seconds to `seconds[step]` (plan().steps() entries).
+  void run_profiled(std::span<double> seconds);
+
+  const Plan& plan() const { return plan_; }
+  int threads() const { return pool_->size(); }
+  ThreadPool& pool() { return *pool_; }
+  // Arena, weights and plan, in bytes.
+  uint64_t resident_bytes() const;
+
+ private:
+  Session() = default;
+  Plan plan_;
+  Buffer arena_;
+  std::unique_ptr<ThreadPool> pool_;
+};
+
+}  // namespace linnet

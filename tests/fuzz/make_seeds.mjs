@@ -1,0 +1,21 @@
+// Writes the seeds of the fuzz targets to tests/fuzz/seeds/TARGET. The seeds are committed; run this after changing it.
+//
+//   node tests/fuzz/make_seeds.mjs
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { exprSeeds, textSeeds } from './seeds_text.mjs';
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), 'seeds');
+
+const targets = {
+  expr_fuzz: exprSeeds,
+  text_fuzz: textSeeds,
+};
+
+for (const [target, seeds] of Object.entries(targets)) {
+  await rm(join(folder, target), { recursive: true, force: true });
+  await mkdir(join(folder, target), { recursive: true });
+  for (const [name, content] of Object.entries(await seeds())) await writeFile(join(folder, target, name), content);
+}

@@ -1,0 +1,93 @@
+// Seeds of the text parsers: graph text and expressions.
+
+export const exprSeeds = () => ({
+  identity: '$0',
+  constant: '-1.5e-3',
+  relu6: 'relu6($0)',
+  chain: 'relu6(add($0, mul($1, 0.5)))',
+  shared: 'mul(sigmoid($0), sigmoid($0))',
+  ternary: 'select(greater($0, 0), $1, clip($2, -1, 6))',
+  operands: 'add(add($15, $14), sub($7, $3))',
+  special: 'maximum(nan, minimum(inf, -inf))',
+  deep: `${'neg('.repeat(63)}$0${')'.repeat(63)}`,
+  too_deep: `${'neg('.repeat(80)}$0${')'.repeat(80)}`,
+  unclosed: 'add($0, mul($1',
+  bad_operand: 'add($99, $-1)',
+});
+
+const lines = (...text) => `${text.join('\n')}\n`;
+
+export const textSeeds = () => ({
+  identity: lines('input %x: f32[1,4]', 'output %x'),
+  ports: lines('input %x: i32[2,3] as "the input"', '%y = identity(%x)', 'output %y as "the output"'),
+  constants: lines(
+    'const %a: f32[2] = [1, -2.5e3]',
+    'const %b: i32[2,2] = [1, 2, 3, 4]',
+    'const %c: bool[3] = [0, 1, 1]',
+    'const %d: f32[64] = splat(0.5)',
+    'const %e: f32[8] = random(7)',
+    'output %a',
+    'output %b',
+    'output %c',
+    'output %d',
+    'output %e',
+  ),
+  conv: lines(
+    '# a convolution with an epilogue',
+    'input %x: f32[1,8,8,3]',
+    'input %r: f32[1,4,4,4]',
+    'const %w: f32[3,3,3,4] = random(1)',
+    'const %b: f32[4] = random(2)',
+    '%y: f32[1,4,4,4] = conv2d(%x, %w, %b, %r) {strides=[2,2], pads=[0,1,0,1], epilogue=relu6(add($0, $1))}',
+    'output %y',
+  ),
+  depthwise: lines(
+    'input %x: f32[1,8,8,3]',
+    'const %w: f32[3,3,3,2] = random(1)',
+    '%y = depthwise_conv2d(%x, %w) {dilations=[2,2], pads=[2,2,2,2]}',
+    '%z = max_pool(%y) {kernel=[2,2], strides=[2,2]}',
+    'output %z',
+  ),
+  transpose_conv: lines(
+    'input %x: f32[1,4,5,6]',
+    'const %w: f32[2,2,9,6] = random(1)',
+    '%y = conv2d_transpose(%x, %w) {strides=[2,2], output_shape=[8,10]}',
+    'output %y',
+  ),
+  elementwise: lines(
+    'input %x: f32[2,3]',
+    'input %y: f32[3]',
+    '%c = elementwise(%x, %y) {expr=greater($0, $1)}',
+    '%z = elementwise(%c, %x, %y) {expr=select($0, $1, $2)}',
+    '%i = cast(%z) {dtype=i32}',
+    'output %i',
+  ),
+  shapes: lines(
+    'input %x: f32[2,3,4]',
+    '%a = reshape(%x) {shape=[6,4]}',
+    '%b = transpose(%a) {perm=[1,0]}',
+    '%c = slice(%b) {begin=[1,0], size=[2,6]}',
+    '%d = concat(%c, %c) {axis=0}',
+    '%e = reduce(%d) {mode=mean, axes=[1], keep_dims=true}',
+    '%f = softmax(%d)',
+    'output %e',
+    'output %f',
+  ),
+  resize: lines(
+    'input %x: f32[1,4,4,2]',
+    '%p = pad(%x) {pads=[0,0,1,1,1,1,0,0], value=0.5}',
+    '%y = resize_bilinear(%x) {size=[8,8], align_corners=true, half_pixel_centers=false}',
+    'output %y',
+  ),
+  matmul: lines(
+    'input %x: f32[2,3]',
+    'const %w: f32[4,3] = random(3)',
+    '%y = matmul(%x, %w) {transpose_b=true, epilogue=mul($0, sigmoid($0))}',
+    'output %y',
+  ),
+  undefined_name: lines('input %x: f32[1]', '%y = identity(%z)', 'output %y'),
+  wrong_type: lines('input %x: f32[1,2]', '%y: i32[1,2] = identity(%x)', 'output %y'),
+  huge: lines('input %x: f32[2147483647,2147483647]', 'output %x'),
+  overflow: lines('input %x: f32[99999999999999999999]', 'output %x'),
+  negative: lines('input %x: f32[-1]', 'output %x'),
+});

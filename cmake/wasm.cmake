@@ -1,0 +1,27 @@
+# linnet.wasm: the engine and its exports as a reactor, one module for each variant (see CMakePresets.json).
+add_executable(linnet src/abi/exports.cc src/abi/heap.cc)
+target_link_libraries(linnet PRIVATE linnet_engine)
+# The thread pool of WebAssembly exports its helpers' entry, which nothing inside the module calls.
+target_compile_options(linnet_flags INTERFACE -fno-threadsafe-statics -ffunction-sections -fdata-sections)
+
+# Redirects every allocation to abi/heap.cc, which counts it.
+foreach(function malloc calloc realloc aligned_alloc posix_memalign free)
+  target_link_options(linnet PRIVATE -Wl,--wrap=${function})
+endforeach()
+# The stack lies first, so that overflowing it traps in place of overwriting data.
+target_link_options(linnet PRIVATE
+  -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576 -Wl,--gc-sections,--strip-all,-O3)
+
+if(LINNET_WASM_THREADS)
+  file(STRINGS src/abi/abi.def pages REGEX "^LINNET_ABI_CONSTANT\\(k(Initial|Maximum)Pages")
+  string(REGEX REPLACE ".*kInitialPages, ([0-9]+).*" "\\1" initial_pages "${pages}")
+  string(REGEX REPLACE ".*kMaximumPages, ([0-9]+).*" "\\1" maximum_pages "${pages}")
+  math(EXPR initial_bytes "${initial_pages} * 65536")
+  math(EXPR maximum_bytes "${maximum_pages} * 65536")
+  # Debian's libc is built without atomics and is not thread-safe: only the owner's thread may allocate, and lld has to
+  # be told that this is meant (--no-check-features).
+  target_link_options(linnet PRIVATE
+    -Wl,--import-memory,--shared-memory,--no-check-features
+    -Wl,--initial-memory=${initial_bytes},--max-memory=${maximum_bytes}
+    -Wl,--export=__stack_pointer,--export=__wasm_init_tls,--export=__tls_size,--export=__tls_align)
+endif()

@@ -1,0 +1,346 @@
+// The functions that the module exports: handles and flat memory outside, Results and objects inside.
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "abi/heap.h"
+#include "abi/layout.h"
+#include "base/handles.h"
+#include "formats/tfjs/tfjs_model.h"
+#include "runtime/compile.h"
+#include "vision/preprocess.h"
+
+namespace linnet::abi {
+namespace {
+
+static_assert(kMaxRank == Shape::kMaxRank);
+static_assert(kDTypeF32 == u32(DType::F32) && kDTypeF16 == u32(DType::F16) && kDTypeI32 == u32(DType::I32) &&
+              kDTypeI8 == u32(DType::I8) && kDTypeU8 == u32(DType::U8) && kDTypeBool == u32(DType::Bool));
+static_assert(kFitCrop == u32(Fit::Crop) && kFitStretch == u32(Fit::Stretch) &&
+              kFitLetterbox == u32(Fit::Letterbox));
+
+ptr address(const void* memory) {
+  return reinterpret_cast<uintptr_t>(memory);
+}
+
+template <class T>
+T* at(ptr place) {
+  return reinterpret_cast<T*>(static_cast<uintptr_t>(place));
+}
+
+std::string_view text_at(ptr place, u32 bytes) {
+  return {at<const char>(place), bytes};
+}
+
+struct OpenModel {
+  std::unique_ptr<TfjsModel> tfjs;
+  std::vector<Buffer> reserved;
+  std::vector<ShardInfo> shards;
+  ModelInfo info;
+};
+
+// An input that images fill.
+struct ImageInput {
+  u32 input;
+  PreprocessSpec spec;
+  Preprocessor preprocessor;
+  Buffer pixels;
+};
+
+struct OpenSession {
+  std::unique_ptr<Session> session;
+  std::vector<PortInfo> inputs;
+  std::vector<PortInfo> outputs;
+  SessionInfo info;
+  std::optional<ImageInput> image;
+};
+
+// What a handle names: one of the two.
+struct Object {
+  std::unique_ptr<OpenModel> model;
+  std::unique_ptr<OpenSession> session;
+};
+
+struct State {
+  HandleTable<Object> handles;
+  std::optional<Error> error;
+  ErrorInfo error_info;
+  HeapMark heap_mark;
+};
+
+[[clang::no_destroy]] State state;
+
+// Keeps the error of a failed call for last_error, and gives 0.
+u32 keep(const Error& error) {
+  state.error = error;
+  return 0;
+}
+
+Result<OpenModel*> find_model(u32 handle) {
+  Object* object = state.handles.get(handle);
+  if (object == nullptr || !object->model)
+    return fail(ErrorCode::BadHandle, "%u is not an open model", handle);
+  return object->model.get();
+}
+
+Result<OpenSession*> find_session(u32 handle) {
+  Object* object = state.handles.get(handle);
+  if (object == nullptr || !object->session)
+    return fail(ErrorCode::BadHandle, "%u is not an open session", handle);
+  return object->session.get();
+}
+
+Result<OpenModel*> find_shard(u32 handle, u32 shard) {
+  TRY_ASSIGN(OpenModel * model, find_model(handle));
+  if (shard >= model->reserved.size())
+    return fail(ErrorCode::InvalidArgument, "the model has %zu shards, there is no shard %u",
+                model->reserved.size(), shard);
+  return model;
+}
+
+Result<u32> open_model(std::string_view json) {
+  TRY_ASSIGN(auto tfjs, TfjsModel::parse(json));
+  auto model = std::make_unique<OpenModel>();
+  model->tfjs = std::move(tfjs);
+  model->reserved.resize(model->tfjs->shard_count());
+  for (size_t i = 0; i < model->tfjs->shard_count(); ++i) {
+    const std::string_view path = model->tfjs->shard_path(i);
+    model->shards.push_back({address(path.data()), static_cast<u32>(path.size())});
+  }
+  const std::string& metadata = model->tfjs->metadata_json();
+  model->info = {.weights_bytes = static_cast<f64>(model->tfjs->weights_bytes()),
+                 .shards = address(model->shards.data()),
+                 .shard_count = static_cast<u32>(model->shards.size()),
+                 .metadata = address(metadata.data()),
+                 .metadata_bytes = static_cast<u32>(metadata.size())};
+  return state.handles.add(std::make_unique<Object>(Object{std::move(model), nullptr}));
+}
+
+Result<ptr> reserve_shard(u32 handle, u32 shard, u32 bytes) {
+  TRY_ASSIGN(OpenModel * model, find_shard(handle, shard));
+  TRY_ASSIGN(Buffer room, Buffer::allocate(bytes));
+  Buffer& before = model->reserved[shard];
+  __builtin_memcpy(room.data(), before.data(), before.size() < bytes ? before.size() : bytes);
+  before = std::move(room);
+  return address(before.data());
+}
+
+Result<u32> commit_shard(u32 handle, u32 shard, u32 bytes) {
+  TRY_ASSIGN(OpenModel * model, find_shard(handle, shard));
+  Buffer filled = std::exchange(model->reserved[shard], {});
+  if (bytes > filled.size())
+    return fail(ErrorCode::InvalidArgument, "%u bytes of shard %u, but %zu were reserved", bytes, shard,
+                filled.size());
+  if (bytes < filled.size()) {
+    TRY_ASSIGN(filled, Buffer::copy_of(filled.bytes().first(bytes)));
+  }
+  TRY(model->tfjs->set_shard(shard, std::move(filled)));
+  return 1;
+}
+
+PortInfo describe_port(const PlanPort& port, const TensorView& view) {
+  PortInfo info = {.name = address(port.name.data()),
+                   .name_bytes = static_cast<u32>(port.name.size()),
+                   .dtype = static_cast<u32>(port.dtype),
+                   .rank = static_cast<u32>(port.shape.rank()),
+                   .dims = {},
+                   .data = address(view.data),
+                   .bytes = static_cast<u32>(view.bytes())};
+  for (int axis = 0; axis < port.shape.rank(); ++axis) info.dims[axis] = static_cast<u32>(port.shape[axis]);
+  return info;
+}
+
+Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
+  TRY_ASSIGN(OpenModel * model, find_model(handle));
+  TfjsOptions options;
+  options.batch = static_cast<int>(spec.batch);
+  for (u32 i = 0; i < spec.shape_count; ++i) {
+    const InputShape& shape = at<const InputShape>(spec.shapes)[i];
+    if (shape.rank > kMaxRank)
+      return fail(ErrorCode::InvalidArgument, "an input shape of rank %u; at most %u is possible", shape.rank,
+                  kMaxRank);
+    options.input_shapes[std::string(text_at(shape.name, shape.name_bytes))].assign(shape.dims,
+                                                                                    shape.dims + shape.rank);
+  }
+  TRY_ASSIGN(Graph graph, model->tfjs->to_graph(options));
+  auto open = std::make_unique<OpenSession>();
+  CompileReport report;
+  TRY_ASSIGN(open->session,
+             compile_cpu(std::move(graph), {.threads = static_cast<int>(spec.threads)}, &report));
+  Session& session = *open->session;
+  for (size_t i = 0; i < session.inputs().size(); ++i)
+    open->inputs.push_back(describe_port(session.inputs()[i], session.input(i)));
+  for (size_t i = 0; i < session.outputs().size(); ++i)
+    open->outputs.push_back(describe_port(session.outputs()[i], session.output(i)));
+  const Plan& plan = session.plan();
+  open->info = {.macs = static_cast<f64>(report.macs),
+                .inputs = address(open->inputs.data()),
+                .input_count = static_cast<u32>(open->inputs.size()),
+                .outputs = address(open->outputs.data()),
+                .output_count = static_cast<u32>(open->outputs.size()),
+                .steps = static_cast<u32>(plan.step_count),
+                .threads = static_cast<u32>(session.threads()),
+                .arena_bytes = static_cast<u32>(plan.arena_bytes),
+                .lower_bound_bytes = static_cast<u32>(plan.lower_bound_bytes),
+                .scratch_bytes = static_cast<u32>(plan.total_arena_bytes() - plan.scratch_offset),
+                .weights_bytes = static_cast<u32>(plan.weights.size()),
+                .resident_bytes = static_cast<u32>(session.resident_bytes())};
+  return state.handles.add(std::make_unique<Object>(Object{nullptr, std::move(open)}));
+}
+
+Result<PreprocessSpec> preprocess_spec(const ImageSpec& image) {
+  PreprocessSpec spec;
+  if (image.fit > kFitLetterbox)
+    return fail(ErrorCode::InvalidArgument, "there is no image fit %u", image.fit);
+  spec.fit = static_cast<Fit>(image.fit);
+  spec.crop = image.crop;
+  if (!(spec.crop > 0 && spec.crop <= 1))
+    return fail(ErrorCode::InvalidArgument, "crop is %g; it must be above 0 and at most 1",
+                double{spec.crop});
+  if (image.normalisation_bytes == 0) {
+    for (int channel = 0; channel < 3; ++channel) {
+      spec.normalisation.scale[channel] = image.scale[channel];
+      spec.normalisation.offset[channel] = image.offset[channel];
+    }
+  } else {
+    const std::string_view name = text_at(image.normalisation, image.normalisation_bytes);
+    if (!normalisation_from_name(name, &spec.normalisation))
+      return fail(ErrorCode::InvalidArgument,
+                  "there is no normalisation '%.*s'; use unit, pm1, imagenet, raw or a scale and offset",
+                  static_cast<int>(name.size()), name.data());
+  }
+  return spec;
+}
+
+Result<ptr> prepare_image(u32 handle, u32 input, const ImageSpec& image) {
+  TRY_ASSIGN(OpenSession * open, find_session(handle));
+  if (input >= open->inputs.size())
+    return fail(ErrorCode::InvalidArgument, "the model has %zu inputs, there is no input %u",
+                open->inputs.size(), input);
+  open->image.reset();
+  TRY_ASSIGN(const PreprocessSpec spec, preprocess_spec(image));
+  const PlanPort& port = open->session->inputs()[input];
+  TRY_ASSIGN(Preprocessor preprocessor,
+             Preprocessor::create(static_cast<int>(image.width), static_cast<int>(image.height), port.dtype,
+                                  port.shape, spec));
+  TRY_ASSIGN(Buffer pixels, Buffer::allocate(uint64_t{image.width} * image.height * 4));
+  open->image.emplace(ImageInput{input, spec, std::move(preprocessor), std::move(pixels)});
+  return address(open->image->pixels.data());
+}
+
+Result<u32> load_image(u32 handle, u32 input) {
+  TRY_ASSIGN(OpenSession * open, find_session(handle));
+  if (!open->image || open->image->input != input)
+    return fail(ErrorCode::InvalidArgument, "input %u has not been prepared for images", input);
+  Preprocessor& preprocessor = open->image->preprocessor;
+  preprocessor.run({.rgba = reinterpret_cast<const uint8_t*>(open->image->pixels.data()),
+                    .width = preprocessor.width(),
+                    .height = preprocessor.height(),
+                    .stride = preprocessor.width() * 4},
+                   open->session->input(input));
+  return 1;
+}
+
+u32 given(const Result<u32>& result) {
+  return result ? *result : keep(result.error());
+}
+
+}  // namespace
+
+#define LINNET_ABI_CONSTANT(name, value)
+#define LINNET_ABI_STRUCT(name)
+#define LINNET_ABI_FIELD(owner, type, name)
+#define LINNET_ABI_ARRAY(owner, type, name, count)
+#define LINNET_ABI_END(name)
+#define LINNET_ABI_FUNCTION(result, name, arguments) \
+  extern "C" __attribute__((export_name(#name))) result linnet_##name arguments;
+#define LINNET_ABI_THREAD_FUNCTION(result, name, arguments)
+#include "abi/abi.def"
+
+u32 linnet_abi_hash() {
+  return layout_hash();
+}
+
+ptr linnet_last_error() {
+  const bool any = state.error.has_value();
+  const std::string_view text = any ? state.error->detail() : "";
+  state.error_info = {.code = any ? static_cast<u32>(state.error->code()) : 0,
+                      .text = address(text.data()),
+                      .text_bytes = static_cast<u32>(text.size())};
+  return address(&state.error_info);
+}
+
+ptr linnet_heap_mark() {
+  const HeapCount& count = heap_count();
+  state.heap_mark = {.allocations = static_cast<f64>(count.allocations),
+                     .live_blocks = static_cast<f64>(count.live_blocks),
+                     .live_bytes = static_cast<f64>(count.live_bytes)};
+  return address(&state.heap_mark);
+}
+
+u32 linnet_live_handles() {
+  return state.handles.live();
+}
+
+ptr linnet_alloc(u32 bytes) {
+  const size_t rounded = static_cast<size_t>(align_up(bytes > 0 ? bytes : 1, kTensorAlignment));
+  void* block = bytes <= PTRDIFF_MAX ? std::aligned_alloc(kTensorAlignment, rounded) : nullptr;
+  if (block == nullptr) keep(fail(ErrorCode::OutOfMemory, "could not allocate %u bytes", bytes).error());
+  return address(block);
+}
+
+void linnet_release(ptr block) {
+  std::free(at<void>(block));
+}
+
+u32 linnet_model_open(ptr json, u32 bytes) {
+  return given(open_model(text_at(json, bytes)));
+}
+
+ptr linnet_model_info(u32 model) {
+  const Result<OpenModel*> open = find_model(model);
+  return open ? address(&(*open)->info) : keep(open.error());
+}
+
+ptr linnet_shard_reserve(u32 model, u32 shard, u32 bytes) {
+  return given(reserve_shard(model, shard, bytes));
+}
+
+u32 linnet_shard_commit(u32 model, u32 shard, u32 bytes) {
+  return given(commit_shard(model, shard, bytes));
+}
+
+u32 linnet_session_compile(u32 model, ptr compile_spec) {
+  return given(compile_session(model, *at<const CompileSpec>(compile_spec)));
+}
+
+ptr linnet_session_info(u32 session) {
+  const Result<OpenSession*> open = find_session(session);
+  return open ? address(&(*open)->info) : keep(open.error());
+}
+
+u32 linnet_session_run(u32 session) {
+  const Result<OpenSession*> open = find_session(session);
+  if (!open) return keep(open.error());
+  (*open)->session->run();
+  return 1;
+}
+
+ptr linnet_image_prepare(u32 session, u32 input, ptr image_spec) {
+  return given(prepare_image(session, input, *at<const ImageSpec>(image_spec)));
+}
+
+u32 linnet_image_load(u32 session, u32 input) {
+  return given(load_image(session, input));
+}
+
+u32 linnet_close(u32 handle) {
+  if (state.handles.remove(handle)) return 1;
+  return keep(fail(ErrorCode::BadHandle, "%u is not an open model or session", handle).error());
+}
+
+}  // namespace linnet::abi

@@ -1,0 +1,17 @@
+// Counts the module's heap, so that a host can prove that a stretch of work allocated nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace linnet::abi {
+
+// Every allocation of the program goes through here: the linker redirects malloc and its kin (`--wrap`).
+struct HeapCount {
+  uint64_t allocations = 0;  // ever made; a realloc counts as one
+  uint64_t live_blocks = 0;
+  uint64_t live_bytes = 0;  // as the allocator rounded them
+};
+
+const HeapCount& heap_count();
+
+}  // namespace linnet::abi

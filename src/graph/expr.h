@@ -10,12 +10,12 @@
 
 namespace linnet {
 
-// The scalar operators; their meaning stands in ops/expr_ops.def.
+// The scalar operators; their meaning stands in graph/expr_ops.def.
 enum class ExprOp : uint8_t {
   Input,     // operand `index`
   Constant,  // `value`
 #define LINNET_EXPR(name, arity, type_rule, low, high, body) name,
-#include "ops/expr_ops.def"
+#include "graph/expr_ops.def"
 #undef LINNET_EXPR
 };
 

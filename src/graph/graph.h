@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace linnet {
 
 enum class Op : uint8_t {
 #define LINNET_OP(name) name,
-#include "ops/ops.def"
+#include "graph/ops.def"
 #undef LINNET_OP
 };
 
@@ -96,11 +97,10 @@ class Graph {
   size_t node_count() const { return nodes_.size(); }
   size_t value_count() const { return values_.size(); }
 
-  // Adds a value that an input port will feed. The name must be free.
+  // Adds a value that an input port will feed. A taken name gets a suffix, here and below.
   ValueId add_input(std::string name, DType dtype, const Shape& shape);
   ValueId add_constant(std::string name, Tensor tensor);
-  // Appends a node and infers the types of its results. The first result takes `name`, result i `name:i`; a taken name
-  // gets a suffix. Fails with the op's own message, the node's name in front.
+  // Appends a node and infers the types of its results. The first result takes `name`, result i `name:i`. Fails with the op's own message, the node's name in front.
   Result<NodeId> add_node(Op op, std::string name, std::vector<ValueId> inputs, Attrs attrs = {});
   // The same for a node of one result, and gives that result.
   Result<ValueId> add(Op op, std::string name, std::vector<ValueId> inputs, Attrs attrs = {});
@@ -108,6 +108,8 @@ class Graph {
   // The value called `name`, or kNone.
   ValueId find_value(std::string_view name) const;
   std::string unique_name(std::string_view base) const;
+  // Gives a value another name, which must be free.
+  void rename_value(ValueId id, std::string name);
 
   // Every use of `from`, by nodes and by outputs, becomes one of `to`.
   void replace_uses(ValueId from, ValueId to);
@@ -123,9 +125,14 @@ class Graph {
   Result<void> infer_types();
 
  private:
+  ValueId add_value(std::string name, DType dtype, const Shape& shape, NodeId producer);
+  Result<void> infer(NodeId id);
+  // Values' producers, from the nodes.
+  void renumber();
+
   std::vector<Node> nodes_;
   std::vector<Value> values_;
-  struct NameIndex;
+  std::unordered_map<std::string, ValueId> names_;
 };
 
 // "node 'Conv1' (conv2d)": how messages name a node.

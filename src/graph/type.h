@@ -56,6 +56,12 @@ class Shape {
 // The shape two operands broadcast to, by NumPy's rule. `what` names the node in the message.
 Result<Shape> broadcast_shapes(const Shape& a, const Shape& b, std::string_view what);
 
+// Element `index` of unaligned data, as a number, whatever the type.
+double element_as_double(DType dtype, const std::byte* data, int64_t index);
+// Stores `value` as element `index`. Whole-number types saturate and drop the fraction, NaN becomes 0; Bool stores
+// whether it is not 0.
+void store_double(DType dtype, std::byte* data, int64_t index, double value);
+
 // A view of elements in row-major order that somebody else owns.
 struct TensorView {
   DType dtype = DType::F32;
@@ -70,8 +76,8 @@ struct TensorView {
   size_t bytes() const { return static_cast<size_t>(elements()) * dtype_size(dtype); }
 };
 
-// A constant: shared, immutable, row-major. Its bytes may be a slice of a larger buffer (a weight shard), and need not
-// be aligned.
+// A constant: shared, immutable, row-major. Its bytes may be a slice of a larger buffer (a weight shard), aligned to
+// the element's size.
 class Tensor {
  public:
   Tensor() = default;

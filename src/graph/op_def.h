@@ -1,4 +1,5 @@
-// What one op is: schema, shape rule, reference, tolerance, cost and test cases. Backends only lower.
+// What one op is: schema, shape rule, reference, tolerance, cost and test cases. Backends only lower. The definitions
+// themselves are in ops/, one file each.
 #pragma once
 
 #include <span>
@@ -76,6 +77,8 @@ bool op_from_name(std::string_view name, Op* op);
 Result<void> infer_node(const Graph& graph, const Node& node, std::span<Value* const> outputs);
 // How many of the node's inputs are the op's own; the rest belong to its epilogue.
 int own_inputs(const Node& node);
+// output[i] = expr(operands at i, broadcast). Operands may be the output itself. Allocates nothing.
+void evaluate_pointwise(const Expr& expr, std::span<const TensorView> operands, const TensorView& output);
 // Runs reference and epilogue of one node. Allocates nothing.
 void run_reference(const Node& node, std::span<const TensorView> inputs, std::span<const TensorView> outputs);
 int64_t node_macs(const Graph& graph, const Node& node);

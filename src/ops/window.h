@@ -1,0 +1,41 @@
+// The geometry that convolutions and pools share: a window sliding over the two inner spatial axes of NHWC.
+#pragma once
+
+#include "graph/op_def.h"
+
+namespace linnet {
+
+// One spatial axis of a sliding window.
+struct WindowAxis {
+  int32_t input;
+  int32_t kernel;
+  int32_t stride;
+  int32_t dilation;
+  int32_t pad_before;
+  int32_t pad_after;
+  int32_t output;
+
+  int32_t extent() const { return (kernel - 1) * dilation + 1; }
+};
+
+struct Window {
+  WindowAxis y, x;
+};
+
+// Reads {strides, dilations, pads} with their defaults (1, 1, 0) and checks them. `input` is NHWC.
+// pads = [top, bottom, left, right]. Fails when an attribute is out of range or the window does not fit.
+Result<Window> make_window(const Attrs& attrs, const Shape& input, int32_t kernel_y, int32_t kernel_x);
+// The same for attributes and shapes that the shape rule has accepted.
+Window window_of(const Attrs& attrs, const Shape& input, int32_t kernel_y, int32_t kernel_x);
+
+// The attributes of a window, for op schemas.
+inline constexpr AttrDef kStridesAttr{Attr::strides, AttrType::Ints, false, 2};
+inline constexpr AttrDef kDilationsAttr{Attr::dilations, AttrType::Ints, false, 2};
+inline constexpr AttrDef kPadsAttr{Attr::pads, AttrType::Ints, false, 4};
+
+// Fails unless operand `index` is f32 of `rank` dimensions (-1: any).
+Result<void> expect_f32(const InferContext& context, int index, const char* what, int rank);
+// Fails unless the optional bias, operand `index`, is f32[channels].
+Result<void> expect_bias(const InferContext& context, int index, int32_t channels);
+
+}  // namespace linnet

@@ -1,0 +1,75 @@
+#include "cli/commands.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "runtime/thread_pool.h"
+
+namespace linnet {
+namespace {
+
+int report(const Error& error) {
+  std::fprintf(stderr, "linnet: %s: %s\n", error_title(error.code()), error.detail());
+  return error.code() == ErrorCode::InvalidArgument ? kExitUsage : kExitFailure;
+}
+
+int dispatch(int argc, const char* const* argv) {
+  CLI::App app("Runs TensorFlow.js models.", "linnet");
+  app.set_version_flag("--version", "linnet " LINNET_VERSION);
+  app.require_subcommand(0, 1);
+  app.footer(
+      "MODEL is a directory with a model.json, the path of such a file, or an http(s) URL.\n"
+      "Results go to stdout, all else to stderr. Exit status: 0 done, 1 the work failed, 2 wrong usage.\n"
+      "'linnet SUBCOMMAND --help' shows the flags of a subcommand.");
+  const Command commands[] = {add_inspect(app), add_run(app), add_classify(app), add_evaluate(app)};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  for (const Command& command : commands) {
+    if (!command.app->parsed()) continue;
+    const Result<int> done = command.run();
+    const int code = done ? *done : report(done.error());
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      std::fprintf(stderr, "linnet: cannot write to stdout\n");
+      return kExitFailure;
+    }
+    return code;
+  }
+  std::fputs(app.help().c_str(), stdout);
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
+  app.add_option("MODEL", flags.model, "Directory, model.json or URL of a TensorFlow.js model")->required();
+  app.add_option("--shape", flags.shapes,
+                 "Shape of an input, for models that leave it open: NAME=1,224,224,3")
+      ->type_name("NAME=SHAPE")
+      ->take_all();
+  if (!runs) return;
+  app.add_option("--threads", flags.threads, "Threads to compute with")
+      ->type_name("N")
+      ->check(CLI::Range(1, ThreadPool::kMaxThreads))
+      ->capture_default_str();
+}
+
+void add_json_flag(CLI::App& app, bool& json) {
+  app.add_flag("--json", json, "Print one JSON document to stdout in place of text");
+}
+
+int run_command_line(int argc, const char* const* argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "linnet: out of memory\n");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "linnet: %s\n", error.what());
+  }
+  return kExitFailure;
+}
+
+}  // namespace linnet

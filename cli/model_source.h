@@ -1,0 +1,53 @@
+// Finds a model, reads its files and compiles it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/tfjs/tfjs_model.h"
+#include "runtime/compile.h"
+#include "runtime/session.h"
+
+namespace linnet {
+
+// model.json with all its weights.
+struct ModelSource {
+  std::string location;  // of model.json: a path or a URL
+  std::unique_ptr<TfjsModel> model;
+};
+
+// The model.json that `argument` means: a file or URL ending in .json is itself; a directory has model.json,
+// else the only .json file in it that holds a model; at any other URL it is model.json below. Fails with Io
+// or InvalidArgument.
+Result<std::string> locate_model(const std::string& argument);
+
+// Where a weight file lies, given the model.json that names it. A URL's query goes with it. Fails with
+// MalformedModel for a file path that leaves the model's directory.
+Result<std::string> locate_shard(const std::string& model_json, const std::string& shard);
+
+// Reads model.json and all weight files. Errors name the file.
+Result<ModelSource> open_model(const std::string& argument);
+
+// "NAME=1,224,224,3" of --shape. Fails with InvalidArgument.
+Result<void> parse_shape_flag(const std::string& flag, TfjsOptions& options);
+
+// What the flags common to all subcommands say about the model.
+struct ModelFlags {
+  std::string model;
+  int threads = 1;
+  bool reference = false;
+  std::vector<std::string> shapes;
+};
+
+// A model ready to run.
+struct LoadedModel {
+  std::string location;
+  std::string metadata;
+  std::unique_ptr<Session> session;
+};
+
+Result<LoadedModel> load_model(const ModelFlags& flags);
+
+}  // namespace linnet

@@ -20,8 +20,6 @@ namespace {
 static_assert(kMaxRank == Shape::kMaxRank);
 static_assert(kDTypeF32 == u32(DType::F32) && kDTypeF16 == u32(DType::F16) && kDTypeI32 == u32(DType::I32) &&
               kDTypeI8 == u32(DType::I8) && kDTypeU8 == u32(DType::U8) && kDTypeBool == u32(DType::Bool));
-static_assert(kFitCrop == u32(Fit::Crop) && kFitStretch == u32(Fit::Stretch) &&
-              kFitLetterbox == u32(Fit::Letterbox));
 
 ptr address(const void* memory) {
   return reinterpret_cast<uintptr_t>(memory);
@@ -194,9 +192,10 @@ Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
 
 Result<PreprocessSpec> preprocess_spec(const ImageSpec& image) {
   PreprocessSpec spec;
-  if (image.fit > kFitLetterbox)
-    return fail(ErrorCode::InvalidArgument, "there is no image fit %u", image.fit);
-  spec.fit = static_cast<Fit>(image.fit);
+  const std::string_view fit = text_at(image.fit, image.fit_bytes);
+  if (!fit.empty() && !fit_from_name(fit, &spec.fit))
+    return fail(ErrorCode::InvalidArgument, "there is no image fit '%.*s'; use crop, stretch or letterbox",
+                static_cast<int>(fit.size()), fit.data());
   spec.crop = image.crop;
   if (!(spec.crop > 0 && spec.crop <= 1))
     return fail(ErrorCode::InvalidArgument, "crop is %g; it must be above 0 and at most 1",

@@ -1,0 +1,80 @@
+import { Channel } from './channel.js';
+import { LinnetError } from './errors.js';
+import { Model } from './model.js';
+import type { LoadRequest, ModelSource } from './protocol.js';
+import type { LoadOptions } from './types.js';
+import { chooseVariant, detectCapabilities } from './variants.js';
+
+export { type ErrorCode, LinnetError } from './errors.js';
+export type { Model } from './model.js';
+export type * from './types.js';
+export { type Capabilities, detectCapabilities } from './variants.js';
+
+const maxThreads = 16;
+
+/** What `loadModel` takes: the address of a model.json or of the folder with it, or a model's files. */
+export type ModelLocation = string | URL | Iterable<File>;
+
+function toSource(location: ModelLocation, request: LoadOptions['request']): ModelSource {
+  if (typeof location !== 'string' && !(location instanceof URL)) {
+    const files = [...location].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+    return { kind: 'files', files };
+  }
+  let url: URL;
+  try {
+    url = new URL(location, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    throw new LinnetError('InvalidArgument', `'${location}' is no address`);
+  }
+  if (!url.pathname.endsWith('.json')) url.pathname = `${url.pathname.replace(/\/$/, '')}/model.json`;
+  const { headers, ...rest } = request ?? {};
+  // A Headers object cannot go to a worker; its entries can.
+  return { kind: 'url', url: url.href, request: headers ? { ...rest, headers: [...new Headers(headers)] } : rest };
+}
+
+function toThreads(threads: number | undefined): number {
+  if (threads === undefined) return Math.min(4, globalThis.navigator?.hardwareConcurrency || 1);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= maxThreads) return threads;
+  throw new LinnetError('InvalidArgument', `threads is ${threads}; it must be a whole number from 1 to ${maxThreads}`);
+}
+
+/**
+ * Loads a TensorFlow.js graph or layers model into a worker of its own, compiled for this machine. Rejects with a
+ * LinnetError.
+ */
+export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
+  const { backend = 'auto', batch = 1, signal } = options;
+  if (backend !== 'auto' && backend !== 'wasm')
+    throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto or wasm`);
+  if (!Number.isInteger(batch) || batch < 1)
+    throw new LinnetError('InvalidArgument', `batch is ${batch}; it must be a whole number of at least 1`);
+  const { variant, threads } = chooseVariant(detectCapabilities(), toThreads(options.threads), options.variant);
+  // The trailing slash makes it a folder to resolve against.
+  const assets = new URL(options.assets ? `${options.assets}`.replace(/\/?$/, '/') : '.', import.meta.url).href;
+  const request: LoadRequest = {
+    type: 'load',
+    source: toSource(location, options.request),
+    variant,
+    threads,
+    batch,
+    inputShapes: options.inputShapes ?? {},
+    assets,
+  };
+  if (signal?.aborted) throw new LinnetError('Aborted', 'loading was called off before it began');
+
+  const worker = new Worker(new URL('engine_worker.js', assets), { type: 'module', name: 'linnet' });
+  const channel = new Channel(worker);
+  channel.onProgress = options.onProgress;
+  const abort = () => channel.end(new LinnetError('Aborted', 'loading was called off'));
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const reply = await channel.ask<'load'>(request);
+    return new Model(channel, reply, variant, options.image ?? {});
+  } catch (error) {
+    channel.end(error as LinnetError);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    channel.onProgress = undefined;
+  }
+}

@@ -1,0 +1,172 @@
+import type { Channel } from './channel.js';
+import { LinnetError } from './errors.js';
+import { imageOptionsOf, planImage } from './image_plan.js';
+import type { LoadReply, RunReply } from './protocol.js';
+import { arrayOver, bytesOf, orderInputs } from './tensors.js';
+import type {
+  HeapFigures,
+  ImageInput,
+  ImageOptions,
+  MemoryFigures,
+  NamedArrays,
+  RunOptions,
+  TensorInfo,
+  Timing,
+  TypedArray,
+  Variant,
+  WorkerImage,
+} from './types.js';
+
+async function toWorkerImage(image: ImageInput): Promise<WorkerImage> {
+  if (image instanceof ImageBitmap || image instanceof ImageData) return image;
+  if (typeof VideoFrame === 'function' && image instanceof VideoFrame) return image;
+  try {
+    return await createImageBitmap(image as Exclude<ImageInput, WorkerImage>);
+  } catch (error) {
+    throw new LinnetError('BadImage', `the browser cannot decode it (${error instanceof Error ? error.message : error})`);
+  }
+}
+
+/** A loaded model. Made by `loadModel`. */
+export class Model {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** The model's `userDefinedMetadata`. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly backend = 'wasm';
+  /** Threads that take part in a run. */
+  readonly threads: number;
+  /** Multiply-accumulates of one run. */
+  readonly macs: number;
+
+  #timing: Timing = { prepare: 0, run: 0 };
+  #memory: MemoryFigures;
+  #tail: Promise<unknown> = Promise.resolve();
+  #disposal: Promise<void> | null = null;
+  // Goes to the worker with the inputs and comes back with the outputs.
+  #inputBuffer: ArrayBuffer | null = null;
+
+  /** @internal */
+  constructor(
+    private readonly channel: Channel,
+    reply: LoadReply,
+    /** The build of the engine in use. */
+    readonly variant: Variant,
+    private readonly imageDefaults: ImageOptions,
+  ) {
+    this.inputs = reply.inputs;
+    this.outputs = reply.outputs;
+    this.metadata = JSON.parse(reply.metadata) as Record<string, unknown>;
+    this.threads = reply.threads;
+    this.macs = reply.macs;
+    this.#memory = reply.memory;
+  }
+
+  /**
+   * One inference. Takes the only input's elements, or all inputs by name; gives the outputs by name. The arrays given
+   * stay with the caller and may be changed once this has returned its promise. Calls run one after the other.
+   */
+  run(inputs: TypedArray | NamedArrays, options: RunOptions = {}): Promise<NamedArrays> {
+    const arrays = this.#attempt(() => orderInputs(this.inputs, inputs));
+    if (arrays instanceof LinnetError) return Promise.reject(arrays);
+    // Runs that queue behind another need a buffer each; a loop that awaits its runs keeps using one.
+    const buffer = this.#inputBuffer ?? new ArrayBuffer(this.inputs.reduce((sum, input) => sum + bytesOf(input), 0));
+    this.#inputBuffer = null;
+    const packed = new Uint8Array(buffer);
+    let at = 0;
+    for (const array of arrays) {
+      packed.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
+      at += array.byteLength;
+    }
+    const outputs = this.#recycle(options.recycle);
+    return this.#enqueue(async () =>
+      this.#finish(await this.channel.ask<'run'>({ type: 'run', input: buffer, outputs }, [buffer, ...outputs])),
+    );
+  }
+
+  /**
+   * One inference on an image, which the worker crops, resizes and normalises into the input. `input` names the input
+   * to fill, where the model has several; it must be [1,H,W,3] or [1,H,W,1], and the other inputs are left as they are.
+   */
+  async runImage(
+    image: ImageInput,
+    options: ImageOptions & RunOptions & { readonly input?: string } = {},
+  ): Promise<NamedArrays> {
+    const usable = this.#attempt(() => {
+      const index = options.input === undefined ? 0 : this.inputs.findIndex(({ name }) => name === options.input);
+      if (index < 0 || this.inputs.length === 0)
+        throw new LinnetError('InvalidArgument', `there is no input '${options.input}'`);
+      if (options.input === undefined && this.inputs.length > 1)
+        throw new LinnetError('InvalidArgument', `the model has ${this.inputs.length} inputs; say which one the image is for`);
+      return { input: index, plan: planImage(options, this.imageDefaults, imageOptionsOf(this.metadata)) };
+    });
+    if (usable instanceof LinnetError) throw usable;
+    const ready = await toWorkerImage(image);
+    const outputs = this.#recycle(options.recycle);
+    const transfer: Transferable[] = [...outputs];
+    if (!(ready instanceof ImageData)) transfer.push(ready);
+    return this.#enqueue(async () =>
+      this.#finish(await this.channel.ask<'image'>({ type: 'image', image: ready, outputs, ...usable }, transfer)),
+    );
+  }
+
+  /** Bytes that the model holds now. */
+  memory(): MemoryFigures {
+    return this.#memory;
+  }
+
+  get timing(): Timing {
+    return this.#timing;
+  }
+
+  /** The engine's own count of its heap. A run adds no allocation. */
+  heap(): Promise<HeapFigures> {
+    return this.#enqueue(() => this.channel.ask<'heap'>({ type: 'heap' }));
+  }
+
+  /** Frees everything, after the runs that were asked for before. Whatever is asked later is refused. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#enqueue(() => this.channel.ask<'close'>({ type: 'close' }), true)
+      .then(
+        () => undefined,
+        () => undefined, // an engine that failed is gone already
+      )
+      .finally(() => this.channel.end(new LinnetError('Disposed', 'the model has been disposed of')));
+    return this.#disposal;
+  }
+
+  #attempt<T>(check: () => T): T | LinnetError {
+    if (this.#disposal) return new LinnetError('Disposed', 'the model has been disposed of');
+    if (this.channel.ended) return this.channel.ended;
+    try {
+      return check();
+    } catch (error) {
+      return error as LinnetError;
+    }
+  }
+
+  #enqueue<T>(task: () => Promise<T>, last = false): Promise<T> {
+    if (this.#disposal && !last) return Promise.reject(new LinnetError('Disposed', 'the model has been disposed of'));
+    const result = this.#tail.then(task);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  #recycle(outputs: NamedArrays | undefined): ArrayBuffer[] {
+    if (!outputs) return [];
+    return this.outputs.map(({ name }) => {
+      const buffer = outputs[name]?.buffer;
+      if (buffer instanceof ArrayBuffer) return buffer;
+      throw new LinnetError('InvalidArgument', `what is to be recycled has no array for output '${name}'`);
+    });
+  }
+
+  #finish(reply: RunReply): NamedArrays {
+    if (reply.input) this.#inputBuffer = reply.input;
+    this.#timing = reply.timing;
+    if (reply.totalBytes !== this.#memory.total) this.#memory = { ...this.#memory, total: reply.totalBytes };
+    const named: NamedArrays = {};
+    this.outputs.forEach((output, i) => (named[output.name] = arrayOver(output, reply.outputs[i]!)));
+    return named;
+  }
+}

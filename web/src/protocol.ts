@@ -1,0 +1,83 @@
+// What the page and the engine's worker say to each other.
+import type { ErrorCode } from './errors.js';
+import type { HeapFigures, MemoryFigures, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
+
+export type ModelSource =
+  | { readonly kind: 'url'; readonly url: string; readonly request: RequestInit }
+  | { readonly kind: 'files'; readonly files: readonly { readonly path: string; readonly file: Blob }[] };
+
+export interface LoadRequest {
+  readonly type: 'load';
+  readonly source: ModelSource;
+  readonly variant: Variant;
+  readonly threads: number;
+  readonly batch: number;
+  readonly inputShapes: Readonly<Record<string, readonly number[]>>;
+  readonly assets: string;
+}
+
+/** An ImageOptions with every choice made: a name, or the figures. */
+export interface ImagePlan {
+  readonly fit: string;
+  readonly crop: number;
+  readonly normalisation: string;
+  readonly scale: readonly number[];
+  readonly offset: readonly number[];
+}
+
+/** `outputs` are buffers to put the results into, of the right sizes; missing ones are made. */
+export interface RunRequest {
+  readonly type: 'run';
+  /** All inputs, one after the other; it comes back in the reply. */
+  readonly input: ArrayBuffer;
+  readonly outputs: readonly ArrayBuffer[];
+}
+
+export interface ImageRequest {
+  readonly type: 'image';
+  readonly image: WorkerImage;
+  readonly plan: ImagePlan;
+  readonly input: number;
+  readonly outputs: readonly ArrayBuffer[];
+}
+
+export type Request = LoadRequest | RunRequest | ImageRequest | { readonly type: 'heap' } | { readonly type: 'close' };
+
+export interface LoadReply {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  readonly metadata: string;
+  readonly threads: number;
+  readonly macs: number;
+  readonly steps: number;
+  readonly memory: MemoryFigures;
+}
+
+export interface RunReply {
+  readonly outputs: readonly ArrayBuffer[];
+  readonly input: ArrayBuffer | null;
+  readonly timing: Timing;
+  readonly totalBytes: number;
+}
+
+export interface Replies {
+  load: LoadReply;
+  run: RunReply;
+  image: RunReply;
+  heap: HeapFigures;
+  close: HeapFigures;
+}
+
+export type WorkerMessage =
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'reply'; readonly value: Replies[keyof Replies] }
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly detail: string };
+
+/** What a helper thread needs: its own instance of the module over the shared memory. */
+export interface HelperStart {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly index: number;
+  readonly stackTop: number;
+  readonly tls: number;
+}

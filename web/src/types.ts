@@ -1,0 +1,122 @@
+export type DType = 'f32' | 'f16' | 'i32' | 'i8' | 'u8' | 'bool';
+
+/** The elements of a tensor in row-major order: f32 is Float32Array, i32 Int32Array, i8 Int8Array, u8 and bool
+ * Uint8Array, f16 Uint16Array (bits). */
+export type TypedArray = Float32Array | Int32Array | Int8Array | Uint8Array | Uint16Array;
+
+/** An input or output of a model. Its name is the one that the model's signature gives. */
+export interface TensorInfo {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+export type NamedArrays = Record<string, TypedArray>;
+
+/** One build of the engine. */
+export type Variant = 'simd' | 'relaxed' | 'simd-threads' | 'relaxed-threads';
+
+/** Bytes that a model holds. */
+export interface MemoryFigures {
+  /** The arena in which all intermediate tensors lie. */
+  readonly arena: number;
+  /** The least that an arena could be: the largest sum of tensors alive at one time. */
+  readonly lowerBound: number;
+  /** Scratch of all threads, beyond the arena. */
+  readonly scratch: number;
+  /** Weights as they lie in memory, packed. */
+  readonly weights: number;
+  /** Arena, scratch, weights and plan. */
+  readonly resident: number;
+  /** The whole WebAssembly memory: the high-water mark of loading and running. */
+  readonly total: number;
+}
+
+/** The engine's heap, counted from its start. */
+export interface HeapFigures {
+  /** Allocations ever made. */
+  readonly allocations: number;
+  readonly liveBlocks: number;
+  readonly liveBytes: number;
+  /** Models and sessions that are open. */
+  readonly liveHandles: number;
+}
+
+/** Milliseconds of the latest run, by the worker's clock. */
+export interface Timing {
+  /** From an image's pixels to the model's input; 0 for a run on arrays. */
+  readonly prepare: number;
+  /** The model itself. */
+  readonly run: number;
+}
+
+export interface Progress {
+  /** fetch: model.json and weights arrive; compile: the model is being compiled. */
+  readonly phase: 'fetch' | 'compile';
+  readonly loadedBytes: number;
+  /** 0 while it is not known. */
+  readonly totalBytes: number;
+}
+
+/**
+ * How pixel values (0 to 255) become inputs: unit x/255; pm1 x/127.5-1; imagenet (x/255-mean)/deviation with ImageNet's
+ * figures; raw as they are; or (x/255-mean)/deviation per channel with your own.
+ */
+export type Normalisation =
+  | 'unit'
+  | 'pm1'
+  | 'imagenet'
+  | 'raw'
+  | { readonly mean: readonly [number, number, number]; readonly deviation: readonly [number, number, number] };
+
+/** What is left out comes from the model's `userDefinedMetadata`, else from the defaults named here. */
+export interface ImageOptions {
+  /** Default: unit. */
+  readonly normalisation?: Normalisation;
+  /**
+   * crop: the largest centred box of the input's aspect ratio; stretch: the whole image; letterbox: the whole image,
+   * aspect ratio kept, on black. Default: crop.
+   */
+  readonly fit?: 'crop' | 'stretch' | 'letterbox';
+  /** The part of the box's sides that crop keeps, above 0 and at most 1. Default: 0.875. */
+  readonly crop?: number;
+}
+
+/** An image as it goes to the worker. */
+export type WorkerImage = ImageBitmap | ImageData | VideoFrame;
+
+/** Whatever `runImage` takes. An ImageBitmap or VideoFrame is handed over: it is closed afterwards. */
+export type ImageInput = WorkerImage | Blob | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas;
+
+export interface LoadOptions {
+  /** auto picks the best of what this browser has; for now that is always the WebAssembly engine. */
+  readonly backend?: 'auto' | 'wasm';
+  /**
+   * Threads to use at most, 1 to 16. More than one needs a cross-origin isolated page; elsewhere one is used. Default:
+   * the machine's cores, at most 4.
+   */
+  readonly threads?: number;
+  /** What an open first dimension of the inputs becomes. Default: 1. */
+  readonly batch?: number;
+  /** Shapes by input name, where the model leaves more than the first dimension open. */
+  readonly inputShapes?: Readonly<Record<string, readonly number[]>>;
+  /** How images become inputs, where the model's metadata does not say or is to be overruled. */
+  readonly image?: ImageOptions;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Stops loading; `loadModel` then rejects with code Aborted. */
+  readonly signal?: AbortSignal;
+  /** How to fetch model.json and its weights. */
+  readonly request?: Pick<RequestInit, 'credentials' | 'headers' | 'cache' | 'mode'>;
+  /** Where the package's worker and .wasm files are served. Default: beside its script. */
+  readonly assets?: string | URL;
+  /** A certain build of the engine in place of the best one. For tests. */
+  readonly variant?: Variant;
+}
+
+export interface RunOptions {
+  /**
+   * The result of an earlier run. Its arrays are used again for the new result, and are empty afterwards. A loop that
+   * passes its last result allocates no new ones.
+   */
+  readonly recycle?: NamedArrays;
+}

@@ -1,0 +1,316 @@
+// The engine's module in this worker: instantiation, and its exports with text, structs and errors translated.
+import { codeOfNumber, LinnetError } from '../errors.js';
+import {
+  Abi,
+  abiHash,
+  CompileSpec,
+  type EngineExports,
+  ErrorInfo,
+  HeapMark,
+  ImageSpec,
+  InputShape,
+  ModelInfo,
+  PortInfo,
+  SessionInfo,
+  ShardInfo,
+} from '../generated/abi.js';
+import type { HelperStart, ImagePlan } from '../protocol.js';
+import type { DType, HeapFigures, TensorInfo } from '../types.js';
+import { type Printed, wasiImports } from './wasi.js';
+
+interface ReactorExports extends EngineExports {
+  readonly memory?: WebAssembly.Memory;
+  readonly _initialize: () => void;
+  readonly __tls_size?: WebAssembly.Global<'i32'>;
+}
+
+const dtypes: Record<number, DType> = {
+  [Abi.kDTypeF32]: 'f32',
+  [Abi.kDTypeF16]: 'f16',
+  [Abi.kDTypeI32]: 'i32',
+  [Abi.kDTypeI8]: 'i8',
+  [Abi.kDTypeU8]: 'u8',
+  [Abi.kDTypeBool]: 'bool',
+};
+
+/** A tensor of a session, and where it lies. */
+export interface Port extends TensorInfo {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+export interface ModelDescription {
+  readonly shards: readonly string[];
+  readonly weightsBytes: number;
+  readonly metadata: string;
+}
+
+export interface SessionDescription {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly threads: number;
+  readonly steps: number;
+  readonly macs: number;
+  readonly arena: number;
+  readonly lowerBound: number;
+  readonly scratch: number;
+  readonly weights: number;
+  readonly resident: number;
+}
+
+// The most that this browser lets a shared memory reserve; some refuse large ones.
+function sharedMemory(): WebAssembly.Memory {
+  for (let pages: number = Abi.kMaximumPages; ; pages /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: Abi.kInitialPages, maximum: pages, shared: true });
+    } catch (error) {
+      if (pages <= 4 * Abi.kInitialPages) throw error;
+    }
+  }
+}
+
+export class Engine {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #dead: LinnetError | null = null;
+
+  private constructor(
+    readonly module: WebAssembly.Module,
+    readonly memory: WebAssembly.Memory,
+    private readonly exports: ReactorExports,
+    private readonly printed: Printed,
+  ) {
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#view = new DataView(memory.buffer);
+  }
+
+  static async create(module: WebAssembly.Module, threads: boolean): Promise<Engine> {
+    const printed: Printed = { text: '' };
+    let memory = threads ? sharedMemory() : null;
+    const imports: WebAssembly.Imports = { wasi_snapshot_preview1: wasiImports(() => memory!, printed) };
+    if (memory) imports['env'] = { memory };
+    const instance = await WebAssembly.instantiate(module, imports);
+    const exports = instance.exports as unknown as ReactorExports;
+    memory ??= exports.memory!;
+    exports._initialize();
+    const hash = exports.abi_hash() >>> 0;
+    if (hash !== abiHash)
+      throw new LinnetError(
+        'EngineFailed',
+        `the script and the .wasm file are of different builds (${abiHash.toString(16)} and ${hash.toString(16)})`,
+      );
+    return new Engine(module, memory, exports, printed);
+  }
+
+  /** What a helper thread needs to join; helpers count from 1. */
+  helperStart(index: number): HelperStart {
+    const stack = this.#alloc(Abi.kHelperStackBytes);
+    const tls = this.#alloc(this.exports.__tls_size!.value + 64);
+    return { module: this.module, memory: this.memory, index, stackTop: stack + Abi.kHelperStackBytes, tls };
+  }
+
+  /** The memory's bytes as they are now: growth replaces the buffer. */
+  get bytes(): Uint8Array {
+    if (this.#bytes.buffer !== this.memory.buffer) this.#bytes = new Uint8Array(this.memory.buffer);
+    return this.#bytes;
+  }
+
+  get #data(): DataView {
+    if (this.#view.buffer !== this.memory.buffer) this.#view = new DataView(this.memory.buffer);
+    return this.#view;
+  }
+
+  openModel(json: Uint8Array): { handle: number; description: ModelDescription } {
+    const handle = this.#withBytes(json, (address) => this.#must((e) => e.model_open(address, json.length)));
+    const info = this.#must((e) => e.model_info(handle));
+    const shards: string[] = [];
+    for (let i = 0; i < this.#u32(info + ModelInfo.shard_count); ++i)
+      shards.push(this.#text(this.#u32(info + ModelInfo.shards) + i * ShardInfo.sizeof + ShardInfo.path));
+    return {
+      handle,
+      description: {
+        shards,
+        weightsBytes: this.#f64(info + ModelInfo.weights_bytes),
+        metadata: this.#text(info + ModelInfo.metadata),
+      },
+    };
+  }
+
+  /** The address of room for a shard; what an earlier call made room for moves along. */
+  reserveShard(model: number, shard: number, bytes: number): number {
+    return this.#must((e) => e.shard_reserve(model, shard, bytes));
+  }
+
+  commitShard(model: number, shard: number, bytes: number): void {
+    this.#must((e) => e.shard_commit(model, shard, bytes));
+  }
+
+  compile(
+    model: number,
+    threads: number,
+    batch: number,
+    inputShapes: Readonly<Record<string, readonly number[]>>,
+  ): { handle: number; description: SessionDescription } {
+    const shapes = Object.entries(inputShapes);
+    const names = shapes.map(([name]) => new TextEncoder().encode(name));
+    const blocks = [this.#alloc(CompileSpec.sizeof), this.#alloc(shapes.length * InputShape.sizeof)];
+    const [spec, list] = blocks as [number, number];
+    try {
+      this.#setU32(spec + CompileSpec.batch, batch);
+      this.#setU32(spec + CompileSpec.threads, threads);
+      this.#setU32(spec + CompileSpec.shapes, list);
+      this.#setU32(spec + CompileSpec.shape_count, shapes.length);
+      shapes.forEach(([name, dims], i) => {
+        if (dims.length > Abi.kMaxRank)
+          throw new LinnetError('InvalidArgument', `the shape of '${name}' has more than ${Abi.kMaxRank} dimensions`);
+        const at = list + i * InputShape.sizeof;
+        const text = this.#alloc(names[i]!.length);
+        blocks.push(text);
+        this.bytes.set(names[i]!, text);
+        this.#setU32(at + InputShape.name, text);
+        this.#setU32(at + InputShape.name_bytes, names[i]!.length);
+        this.#setU32(at + InputShape.rank, dims.length);
+        dims.forEach((size, axis) => this.#setU32(at + InputShape.dims + 4 * axis, size));
+      });
+      const handle = this.#must((e) => e.session_compile(model, spec));
+      return { handle, description: this.#describe(handle) };
+    } finally {
+      for (const block of blocks) this.#release(block);
+    }
+  }
+
+  run(session: number): void {
+    if (this.#call((e) => e.session_run(session)) === 0) throw this.#lastError();
+  }
+
+  /** The address at which to put width * height RGBA pixels. */
+  prepareImage(session: number, input: number, plan: ImagePlan, width: number, height: number): number {
+    const fit = new TextEncoder().encode(plan.fit);
+    const normalisation = new TextEncoder().encode(plan.normalisation);
+    const block = this.#alloc(ImageSpec.sizeof + fit.length + normalisation.length);
+    try {
+      const names = block + ImageSpec.sizeof;
+      this.bytes.set(fit, names);
+      this.bytes.set(normalisation, names + fit.length);
+      this.#setU32(block + ImageSpec.width, width);
+      this.#setU32(block + ImageSpec.height, height);
+      this.#setU32(block + ImageSpec.fit, names);
+      this.#setU32(block + ImageSpec.fit_bytes, fit.length);
+      this.#setF32(block + ImageSpec.crop, plan.crop);
+      this.#setU32(block + ImageSpec.normalisation, names + fit.length);
+      this.#setU32(block + ImageSpec.normalisation_bytes, normalisation.length);
+      plan.scale.forEach((value, channel) => this.#setF32(block + ImageSpec.scale + 4 * channel, value));
+      plan.offset.forEach((value, channel) => this.#setF32(block + ImageSpec.offset + 4 * channel, value));
+      return this.#must((e) => e.image_prepare(session, input, block));
+    } finally {
+      this.#release(block);
+    }
+  }
+
+  loadImage(session: number, input: number): void {
+    if (this.#call((e) => e.image_load(session, input)) === 0) throw this.#lastError();
+  }
+
+  close(handle: number): void {
+    this.#must((e) => e.close(handle));
+  }
+
+  heap(): HeapFigures {
+    const mark = this.#call((e) => e.heap_mark());
+    return {
+      allocations: this.#f64(mark + HeapMark.allocations),
+      liveBlocks: this.#f64(mark + HeapMark.live_blocks),
+      liveBytes: this.#f64(mark + HeapMark.live_bytes),
+      liveHandles: this.#call((e) => e.live_handles()),
+    };
+  }
+
+  #describe(session: number): SessionDescription {
+    const info = this.#must((e) => e.session_info(session));
+    const ports = (list: number, count: number): Port[] =>
+      Array.from({ length: this.#u32(info + count) }, (_, i) => this.#port(this.#u32(info + list) + i * PortInfo.sizeof));
+    return {
+      inputs: ports(SessionInfo.inputs, SessionInfo.input_count),
+      outputs: ports(SessionInfo.outputs, SessionInfo.output_count),
+      threads: this.#u32(info + SessionInfo.threads),
+      steps: this.#u32(info + SessionInfo.steps),
+      macs: this.#f64(info + SessionInfo.macs),
+      arena: this.#u32(info + SessionInfo.arena_bytes),
+      lowerBound: this.#u32(info + SessionInfo.lower_bound_bytes),
+      scratch: this.#u32(info + SessionInfo.scratch_bytes),
+      weights: this.#u32(info + SessionInfo.weights_bytes),
+      resident: this.#u32(info + SessionInfo.resident_bytes),
+    };
+  }
+
+  #port(info: number): Port {
+    return {
+      name: this.#text(info + PortInfo.name),
+      dtype: dtypes[this.#u32(info + PortInfo.dtype)]!,
+      shape: Array.from({ length: this.#u32(info + PortInfo.rank) }, (_, axis) => this.#u32(info + PortInfo.dims + 4 * axis)),
+      address: this.#u32(info + PortInfo.data),
+      bytes: this.#u32(info + PortInfo.bytes),
+    };
+  }
+
+  // Calls an export. A trap is an internal error of the engine, after which nothing in its memory can be trusted.
+  #call<T>(call: (exports: ReactorExports) => T): T {
+    if (this.#dead) throw this.#dead;
+    try {
+      return call(this.exports);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#dead = new LinnetError('EngineFailed', `${reason}; load the model again. ${this.printed.text}`.trim());
+      throw this.#dead;
+    }
+  }
+
+  // Calls an export whose 0 means failure.
+  #must(call: (exports: ReactorExports) => number): number {
+    const result = this.#call(call);
+    if (result === 0) throw this.#lastError();
+    return result >>> 0;
+  }
+
+  #lastError(): LinnetError {
+    const info = this.#call((e) => e.last_error());
+    return new LinnetError(codeOfNumber(this.#u32(info + ErrorInfo.code)), this.#text(info + ErrorInfo.text));
+  }
+
+  #alloc(bytes: number): number {
+    return this.#must((e) => e.alloc(bytes));
+  }
+
+  #withBytes<T>(source: Uint8Array, use: (address: number) => T): T {
+    const address = this.#alloc(source.length);
+    try {
+      this.bytes.set(source, address);
+      return use(address);
+    } finally {
+      this.#release(address);
+    }
+  }
+
+  #release(address: number): void {
+    if (!this.#dead) this.#call((e) => e.release(address));
+  }
+
+  // Fields of structs in memory. A text is a pointer and a count of bytes.
+  #u32(address: number): number {
+    return this.#data.getUint32(address, true);
+  }
+  #f64(address: number): number {
+    return this.#data.getFloat64(address, true);
+  }
+  #setU32(address: number, value: number): void {
+    this.#data.setUint32(address, value, true);
+  }
+  #setF32(address: number, value: number): void {
+    this.#data.setFloat32(address, value, true);
+  }
+  #text(address: number): string {
+    const start = this.#u32(address);
+    // A decoder refuses shared memory, so it gets a copy.
+    return new TextDecoder().decode(this.bytes.slice(start, start + this.#u32(address + 4)));
+  }
+}

@@ -1,0 +1,155 @@
+// The worker that owns one model's engine. It answers one request at a time, in order.
+import { LinnetError, toLinnetError } from '../errors.js';
+import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, WorkerMessage } from '../protocol.js';
+import type { HeapFigures, TensorInfo } from '../types.js';
+import { Engine, type Port, type SessionDescription } from './engine.js';
+import { imageSize, PixelReader } from './pixels.js';
+import { readModel } from './read_model.js';
+import type { WorkerScope } from './scope.js';
+
+const scope = globalThis as unknown as WorkerScope<Request, WorkerMessage>;
+const send = (message: WorkerMessage, transfer: Transferable[] = []) => scope.postMessage(message, transfer);
+
+async function compileModule(url: string): Promise<WebAssembly.Module> {
+  const response = await fetch(url).catch((error: unknown) => {
+    throw new LinnetError('Network', `${url} could not be reached (${error instanceof Error ? error.message : error})`);
+  });
+  if (!response.ok) throw new LinnetError('Network', `${url} answered ${response.status}`);
+  // Compiling while it streams asks for the right content type, which not every server sends.
+  if (response.headers.get('content-type')?.startsWith('application/wasm'))
+    return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+// Starts a thread and waits until it is about to join the engine's team.
+function startHelper(engine: Engine, index: number, url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(url, { type: 'module', name: `linnet thread ${index}` });
+    worker.onmessage = () => resolve();
+    worker.onerror = () => reject(new LinnetError('EngineFailed', `${url} could not be started as a worker`));
+    worker.postMessage(engine.helperStart(index));
+  });
+}
+
+/** A loaded model: from `load` to `close`. */
+class Loaded {
+  readonly #pixels = new PixelReader();
+  #prepared = { key: '', address: 0 };
+
+  private constructor(
+    private readonly engine: Engine,
+    private readonly session: number,
+    readonly description: SessionDescription,
+    readonly metadata: string,
+  ) {}
+
+  static async load(request: LoadRequest): Promise<Loaded> {
+    const { variant, threads, assets } = request;
+    const engine = await Engine.create(
+      await compileModule(new URL(`linnet-${variant}.wasm`, assets).href),
+      variant.endsWith('-threads'),
+    );
+    const helper = new URL('helper_worker.js', assets).href;
+    const helpers = Array.from({ length: threads - 1 }, (_, i) => startHelper(engine, i + 1, helper));
+    const [{ handle, description }] = await Promise.all([
+      readModel(engine, request.source, (progress) => send({ type: 'progress', progress })),
+      ...helpers,
+    ]);
+    const session = engine.compile(handle, threads, request.batch, request.inputShapes);
+    engine.close(handle);
+    return new Loaded(engine, session.handle, session.description, description.metadata);
+  }
+
+  reply(): LoadReply {
+    const { inputs, outputs, threads, macs, steps, arena, lowerBound, scratch, weights, resident } = this.description;
+    const info = ({ name, dtype, shape }: Port): TensorInfo => ({ name, dtype, shape });
+    return {
+      inputs: inputs.map(info),
+      outputs: outputs.map(info),
+      metadata: this.metadata,
+      threads,
+      macs,
+      steps,
+      memory: { arena, lowerBound, scratch, weights, resident, total: this.engine.bytes.length },
+    };
+  }
+
+  run(input: ArrayBuffer, outputs: readonly ArrayBuffer[]): RunReply {
+    let at = 0;
+    for (const port of this.description.inputs) {
+      this.engine.bytes.set(new Uint8Array(input, at, port.bytes), port.address);
+      at += port.bytes;
+    }
+    return this.#infer(input, outputs, 0);
+  }
+
+  runImage({ image, plan, input, outputs }: ImageRequest): RunReply {
+    try {
+      const start = performance.now();
+      const { width, height } = imageSize(image);
+      const key = JSON.stringify([input, width, height, plan]);
+      if (key !== this.#prepared.key) {
+        this.#prepared.key = '';
+        this.#prepared = { key, address: this.engine.prepareImage(this.session, input, plan, width, height) };
+      }
+      this.engine.bytes.set(this.#pixels.read(image, width, height), this.#prepared.address);
+      this.engine.loadImage(this.session, input);
+      return this.#infer(null, outputs, performance.now() - start);
+    } finally {
+      if ('close' in image) image.close();
+    }
+  }
+
+  heap(): HeapFigures {
+    return this.engine.heap();
+  }
+
+  close(): HeapFigures {
+    this.engine.close(this.session);
+    return this.engine.heap();
+  }
+
+  #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[], prepare: number): RunReply {
+    const start = performance.now();
+    this.engine.run(this.session);
+    const run = performance.now() - start;
+    const results = this.description.outputs.map((port, i) => {
+      const given = outputs[i];
+      const buffer = given?.byteLength === port.bytes ? given : new ArrayBuffer(port.bytes);
+      new Uint8Array(buffer).set(this.engine.bytes.subarray(port.address, port.address + port.bytes));
+      return buffer;
+    });
+    return { outputs: results, input, timing: { prepare, run }, totalBytes: this.engine.bytes.length };
+  }
+}
+
+let loaded: Loaded | null = null;
+
+async function answer(request: Request): Promise<Replies[keyof Replies]> {
+  if (request.type === 'load') {
+    loaded = await Loaded.load(request);
+    return loaded.reply();
+  }
+  if (!loaded) throw new LinnetError('EngineFailed', 'no model is loaded');
+  switch (request.type) {
+    case 'run':
+      return loaded.run(request.input, request.outputs);
+    case 'image':
+      return loaded.runImage(request);
+    case 'heap':
+      return loaded.heap();
+    case 'close':
+      return loaded.close();
+  }
+}
+
+scope.onmessage = async ({ data }: MessageEvent<Request>) => {
+  try {
+    const value = await answer(data);
+    const transfer = 'timing' in value ? [...value.outputs, ...(value.input ? [value.input] : [])] : [];
+    send({ type: 'reply', value }, transfer);
+  } catch (error) {
+    const { code, detail } = toLinnetError(error, 'EngineFailed');
+    send({ type: 'error', code, detail });
+  }
+};

@@ -75,8 +75,9 @@ Result<void> infer(const InferContext& context) {
       types[count] = {false, context.dtype(instruction.index)};
     else if (instruction.op == ExprOp::Constant)
       types[count] = {true, DType::F32};
-    else
+    else {
       TRY_ASSIGN(types[count], type_of(instruction, types));
+    }
     ++count;
   }
   return context.set_output(types[count - 1].dtype, shape);

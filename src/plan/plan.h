@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,7 @@ struct StepHeader {
   uint32_t node;   // index into Plan::node_names
   uint32_t threads;  // at most so many threads take part
 };
+inline constexpr size_t kHeaderWords = sizeof(StepHeader) / sizeof(uint32_t);
 
 // An input or output of the model.
 struct PlanPort {
@@ -70,6 +72,25 @@ struct Plan {
   size_t step_count = 0;
 
   uint64_t total_arena_bytes() const { return scratch_offset + scratch_bytes * static_cast<uint64_t>(threads); }
+  // `header.words` is set from `parameters`.
+  void append_step(const StepHeader& header, std::span<const uint32_t> parameters);
 };
+
+// Calls `visit(header, parameters)` for each step of a plan that verify_plan accepts.
+template <class Visit>
+void for_each_step(const Plan& plan, Visit visit) {
+  for (const uint32_t* at = plan.words.data(); at != plan.words.data() + plan.words.size();) {
+    StepHeader header;
+    std::memcpy(&header, at, sizeof header);
+    visit(header, at + kHeaderWords);
+    at += kHeaderWords + header.words;
+  }
+}
+
+// Steps are whole, opcodes known, ports inside their memory. Fails with MalformedPlan.
+Result<void> verify_plan(const Plan& plan);
+
+// One line a step, for people and golden tests.
+std::string print_plan(const Plan& plan);
 
 }  // namespace linnet

@@ -1,0 +1,70 @@
+#include "plan/plan.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace linnet {
+
+const char* plan_op_name(PlanOp op) {
+  switch (op) {
+#define LINNET_PLAN_OP(name, number) \
+  case PlanOp::name:                 \
+    return #name;
+#include "plan/plan_isa.def"
+#undef LINNET_PLAN_OP
+  }
+  return nullptr;
+}
+
+void Plan::append_step(const StepHeader& header, std::span<const uint32_t> parameters) {
+  StepHeader complete = header;
+  CHECK(parameters.size() <= UINT16_MAX);
+  complete.words = static_cast<uint16_t>(parameters.size());
+  const size_t at = words.size();
+  words.resize(at + kHeaderWords + parameters.size());
+  std::memcpy(words.data() + at, &complete, sizeof complete);
+  if (!parameters.empty()) std::memcpy(words.data() + at + kHeaderWords, parameters.data(), parameters.size_bytes());
+  ++step_count;
+}
+
+Result<void> verify_plan(const Plan& plan) {
+  size_t at = 0, steps = 0;
+  while (at < plan.words.size()) {
+    if (plan.words.size() - at < kHeaderWords)
+      return fail(ErrorCode::MalformedPlan, "step %zu is cut off at word %zu", steps, at);
+    StepHeader header;
+    std::memcpy(&header, plan.words.data() + at, sizeof header);
+    if (plan_op_name(header.op) == nullptr)
+      return fail(ErrorCode::MalformedPlan, "step %zu has the unknown opcode %u", steps, static_cast<unsigned>(header.op));
+    if (header.words > plan.words.size() - at - kHeaderWords)
+      return fail(ErrorCode::MalformedPlan, "step %zu is cut off at word %zu", steps, at);
+    if (header.node >= plan.node_names.size())
+      return fail(ErrorCode::MalformedPlan, "step %zu names node %u, which does not exist", steps, header.node);
+    at += kHeaderWords + header.words;
+    ++steps;
+  }
+  if (steps != plan.step_count)
+    return fail(ErrorCode::MalformedPlan, "%zu steps, expected %zu", steps, plan.step_count);
+  for (const std::vector<PlanPort>* ports : {&plan.inputs, &plan.outputs})
+    for (const PlanPort& port : *ports) {
+      const uint64_t bytes = static_cast<uint64_t>(port.shape.elements()) * dtype_size(port.dtype);
+      const uint64_t limit = port.ref.in_weights() ? plan.weights.size() : plan.arena_bytes;
+      if (port.ref.is_none() || port.ref.offset() + bytes > limit)
+        return fail(ErrorCode::MalformedPlan, "port '%s' does not lie in its memory", port.name.c_str());
+    }
+  return {};
+}
+
+std::string print_plan(const Plan& plan) {
+  std::string text;
+  char line[200];
+  size_t step = 0;
+  for_each_step(plan, [&](const StepHeader& header, const uint32_t*) {
+    std::snprintf(line, sizeof line, "%4zu %-14s units %-6u threads %-2u %3u words  ", step++, plan_op_name(header.op),
+                  header.units, header.threads, header.words);
+    text += line + plan.node_names[header.node] + "\n";
+  });
+  return text;
+}
+
+}  // namespace linnet

@@ -1,0 +1,107 @@
+#include "cli/classifier.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "cli/io.h"
+#include "cli/labels.h"
+#include "cli/scores.h"
+
+namespace linnet {
+namespace {
+
+constexpr uint64_t kMaxLabelBytes = uint64_t{16} << 20;
+
+bool is_row_of_classes(const Shape& shape) {
+  return shape.rank() >= 1 && shape.back() >= 2 && shape.elements() == shape.back();
+}
+
+Result<size_t> choose_output(std::span<const PlanPort> ports, const std::string& name) {
+  std::string known;
+  std::vector<size_t> fitting;
+  for (size_t i = 0; i < ports.size(); ++i) {
+    const bool fits = is_row_of_classes(ports[i].shape);
+    if (!name.empty() && ports[i].name == name) {
+      if (fits) return i;
+      return fail(ErrorCode::ShapeMismatch, "the output '%s' has the shape %s; one row of classes is needed",
+                  name.c_str(), ports[i].shape.to_string().c_str());
+    }
+    if (fits) fitting.push_back(i);
+    known += (known.empty() ? "" : ", ") + ports[i].name + ports[i].shape.to_string();
+  }
+  if (!name.empty()) {
+    return fail(ErrorCode::InvalidArgument, "no output is called '%s'; the model has: %s", name.c_str(),
+                known.c_str());
+  }
+  if (fitting.size() == 1) return fitting[0];
+  if (fitting.empty()) {
+    return fail(ErrorCode::ShapeMismatch, "not a classifier: no output is one row of classes; it has: %s",
+                known.c_str());
+  }
+  return fail(ErrorCode::InvalidArgument,
+              "several outputs could be the classes; choose one with --output: %s", known.c_str());
+}
+
+}  // namespace
+
+Result<Classifier> Classifier::load(const ModelFlags& flags, const PreprocessFlags& preprocessing,
+                                    const std::string& output) {
+  Classifier classifier;
+  TRY_ASSIGN(classifier.model_, load_model(flags));
+  const Session& session = *classifier.model_.session;
+  const std::string& location = classifier.location();
+  if (session.inputs().size() != 1) {
+    return fail(ErrorCode::ShapeMismatch, "%s: not an image classifier: it has %zu inputs", location.c_str(),
+                session.inputs().size());
+  }
+  const PlanPort& input = session.inputs()[0];
+  auto choice = choose_preprocessing(classifier.model_.metadata, preprocessing, input.dtype);
+  if (!choice) return std::unexpected(choice.error().within(location));
+  classifier.choice_ = std::move(*choice);
+  // Any image will do to see whether the input can take one.
+  auto probe = Preprocessor::create(1, 1, input.dtype, input.shape, classifier.choice_.spec);
+  if (!probe) return std::unexpected(probe.error().within("input '" + input.name + "'").within(location));
+  auto chosen = choose_output(session.outputs(), output);
+  if (!chosen) return std::unexpected(chosen.error().within(location));
+  classifier.output_ = *chosen;
+  classifier.classes_ = static_cast<size_t>(session.outputs()[*chosen].shape.elements());
+  return classifier;
+}
+
+Result<Classification> Classifier::classify(const Image& image) {
+  Session& session = *model_.session;
+  const PlanPort& input = session.inputs()[0];
+  if (!preprocessor_ || preprocessor_->width() != image.width || preprocessor_->height() != image.height) {
+    TRY_ASSIGN(preprocessor_,
+               Preprocessor::create(image.width, image.height, input.dtype, input.shape, choice_.spec));
+  }
+  preprocessor_->run(image.view(), session.input(0));
+  Classification result;
+  const auto start = std::chrono::steady_clock::now();
+  session.run();
+  result.ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  TRY_ASSIGN(result.scores, read_scores(session.output(output_)));
+  return result;
+}
+
+Result<std::vector<std::string>> load_labels(const std::string& flag, const std::string& model_location,
+                                             size_t classes) {
+  std::string file = flag;
+  if (file.empty()) {
+    if (is_url(model_location)) return std::vector<std::string>();
+    file = (std::filesystem::path(model_location).parent_path() / "labels.txt").string();
+    std::error_code error;
+    if (!std::filesystem::exists(file, error)) return std::vector<std::string>();
+  }
+  TRY_ASSIGN(const Buffer text, read_location(file, kMaxLabelBytes));
+  auto labels = align_labels(parse_labels(as_text(text)), classes);
+  if (labels) return labels;
+  if (!flag.empty()) return std::unexpected(labels.error().within(file));
+  std::fprintf(stderr, "linnet: leaving out %s: %s\n", file.c_str(), labels.error().detail());
+  return std::vector<std::string>();
+}
+
+}  // namespace linnet

@@ -1,0 +1,51 @@
+// A model that scores one image at a time: what `classify` and `evaluate` share.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/image.h"
+#include "cli/model_source.h"
+#include "cli/preprocessing.h"
+#include "vision/preprocess.h"
+
+namespace linnet {
+
+// The scores of one image and the time of the inference alone, in milliseconds.
+struct Classification {
+  std::vector<double> scores;
+  double ms = 0;
+};
+
+class Classifier {
+ public:
+  // Fails where the model cannot be loaded, does not have exactly one image input, or has no output with one
+  // row of two or more classes (`output` chooses by name; empty: the only one that fits).
+  static Result<Classifier> load(const ModelFlags& model, const PreprocessFlags& preprocessing,
+                                 const std::string& output);
+
+  size_t classes() const { return classes_; }
+  const std::string& location() const { return model_.location; }
+  const PreprocessChoice& preprocessing() const { return choice_; }
+
+  Result<Classification> classify(const Image& image);
+
+ private:
+  Classifier() = default;
+  LoadedModel model_;
+  PreprocessChoice choice_;
+  std::optional<Preprocessor> preprocessor_;  // for the size of the last image
+  size_t output_ = 0;
+  size_t classes_ = 0;
+};
+
+// The labels for `classes` classes from `flag` (a file or URL), else from labels.txt beside the model, else
+// none. Labels found beside the model that do not fit are left out with a line on stderr; those asked for
+// must fit.
+Result<std::vector<std::string>> load_labels(const std::string& flag, const std::string& model_location,
+                                             size_t classes);
+
+}  // namespace linnet

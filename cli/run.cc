@@ -1,0 +1,280 @@
+// linnet run: feeds tensors to a model and shows or writes what comes out.
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/io.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "cli/scores.h"
+#include "cli/tensor_files.h"
+#include "graph/text.h"
+
+namespace linnet {
+namespace {
+
+struct Options {
+  ModelFlags model;
+  std::vector<std::string> inputs;
+  std::string output, save_input;
+  int repeat = 1;
+  bool json = false;
+};
+
+// The seed of "random" or "random:SEED"; none for other text.
+Result<std::optional<uint32_t>> parse_random(std::string_view source) {
+  if (source == "random") return 1;
+  if (!source.starts_with("random:")) return std::nullopt;
+  const std::string_view digits = source.substr(7);
+  uint32_t seed = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seed);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return fail(ErrorCode::InvalidArgument,
+                "--input %.*s: the seed must be a whole number from 0 to 4294967295",
+                static_cast<int>(source.size()), source.data());
+  }
+  return seed;
+}
+
+// Numbers as images have them: 0 to 1 where fractions can be, else 0 to 255.
+Result<void> fill_input(const PlanPort& port, TensorView tensor, uint32_t seed) {
+  if (port.dtype != DType::F32 && port.dtype != DType::I32 && port.dtype != DType::Bool) {
+    return fail(ErrorCode::UnsupportedType,
+                "the input '%s' holds %s, for which there are no random numbers; give a file",
+                port.name.c_str(), dtype_name(port.dtype));
+  }
+  fill_random(tensor, seed, 0, port.dtype == DType::F32 ? 1 : port.dtype == DType::Bool ? 2 : 256);
+  return {};
+}
+
+std::string names_of(std::span<const PlanPort> ports) {
+  std::string names;
+  for (const PlanPort& port : ports) names += (names.empty() ? "" : ", ") + port.name;
+  return names;
+}
+
+// Which source feeds each input, by the --input flags.
+Result<std::vector<std::string>> assign_inputs(const std::vector<std::string>& flags,
+                                               std::span<const PlanPort> ports) {
+  std::vector<std::string> sources(ports.size());
+  std::string unnamed;
+  for (const std::string& flag : flags) {
+    // Names and files may both hold '=', so the name decides.
+    const auto named =
+        std::ranges::find_if(ports, [&](const PlanPort& port) { return flag.starts_with(port.name + "="); });
+    if (named != ports.end()) {
+      std::string& source = sources[static_cast<size_t>(named - ports.begin())];
+      if (!source.empty()) {
+        return fail(ErrorCode::InvalidArgument, "--input: '%s' is given twice", named->name.c_str());
+      }
+      source = flag.substr(named->name.size() + 1);
+    } else if (unnamed.empty()) {
+      unnamed = flag;
+    } else {
+      return fail(ErrorCode::InvalidArgument, "--input %s: the model has no such input; it has: %s",
+                  flag.c_str(), names_of(ports).c_str());
+    }
+  }
+  const bool random = unnamed == "random" || unnamed.starts_with("random:");
+  size_t open = 0;
+  for (std::string& source : sources) {
+    if (!source.empty()) continue;
+    ++open;
+    source = unnamed;
+  }
+  if (!unnamed.empty() && !random && open != 1) {
+    return fail(ErrorCode::InvalidArgument,
+                "--input %s: not clear which input it is for; give NAME=FILE with one of: %s",
+                unnamed.c_str(), names_of(ports).c_str());
+  }
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (sources[i].empty()) {
+      return fail(ErrorCode::InvalidArgument, "nothing is given for the input '%s'; add --input %s=FILE",
+                  ports[i].name.c_str(), ports[i].name.c_str());
+    }
+  }
+  return sources;
+}
+
+// The inputs' values, kept apart from the arena: a run overwrites what it has read.
+Result<std::vector<Buffer>> read_inputs(const Options& options, Session& session) {
+  const auto ports = session.inputs();
+  TRY_ASSIGN(const auto sources, assign_inputs(options.inputs, ports));
+  std::vector<Buffer> values;
+  for (size_t i = 0; i < ports.size(); ++i) {
+    TensorView view = session.input(i);
+    TRY_ASSIGN(Buffer buffer, Buffer::allocate(view.bytes()));
+    view.data = buffer.data();
+    TRY_ASSIGN(const auto seed, parse_random(sources[i]));
+    if (seed) {
+      TRY(fill_input(ports[i], view, *seed + static_cast<uint32_t>(i)));
+    } else {
+      // A .npy header takes less than this.
+      TRY_ASSIGN(const Buffer content, read_location(sources[i], uint64_t{view.bytes()} * 2 + (1 << 20)));
+      auto filled = fill_from_bytes(content.bytes(), view);
+      if (!filled) return std::unexpected(filled.error().within(sources[i]));
+    }
+    values.push_back(std::move(buffer));
+  }
+  return values;
+}
+
+struct Summary {
+  double min = INFINITY, max = -INFINITY, mean = 0;
+  int64_t not_finite = 0;
+};
+
+Summary summarise(const TensorView& tensor) {
+  Summary summary;
+  const int64_t count = tensor.elements();
+  for (int64_t i = 0; i < count; ++i) {
+    const double value = element_at(tensor, i);
+    if (!std::isfinite(value)) {
+      ++summary.not_finite;
+      continue;
+    }
+    summary.min = std::min(summary.min, value);
+    summary.max = std::max(summary.max, value);
+    summary.mean += value;
+  }
+  summary.mean /= static_cast<double>(count - summary.not_finite);
+  return summary;
+}
+
+// Milliseconds of each of `repeat` runs. Several runs follow one that does not count: it brings memory in.
+std::vector<double> time_runs(Session& session, const std::vector<Buffer>& inputs, int repeat) {
+  const auto timed_run = [&] {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].size() != 0) std::memcpy(session.input(i).data, inputs[i].data(), inputs[i].size());
+    }
+    const auto start = std::chrono::steady_clock::now();
+    session.run();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  };
+  if (repeat == 1) return {timed_run()};
+  timed_run();
+  Progress progress("runs", static_cast<size_t>(repeat));
+  std::vector<double> times;
+  for (int i = 0; i < repeat; ++i) {
+    times.push_back(timed_run());
+    progress.step();
+  }
+  return times;
+}
+
+void print_json(Session& session, const std::string& location, const std::vector<double>& times,
+                const std::vector<std::string>& files) {
+  JsonOut out;
+  out.begin_object().member("model", location).key("outputs").begin_array();
+  for (size_t i = 0; i < session.outputs().size(); ++i) {
+    const PlanPort& port = session.outputs()[i];
+    const Summary summary = summarise(session.output(i));
+    out.begin_object().member("name", port.name).member("dtype", dtype_name(port.dtype));
+    out.member("shape", port.shape).member("min", summary.min).member("max", summary.max);
+    out.member("mean", summary.mean).member("not_finite", summary.not_finite);
+    if (!files.empty()) out.member("file", files[i]);
+    out.end_object();
+  }
+  out.end_array().member("runs", uint64_t{times.size()});
+  out.member("p50_ms", rounded(percentile(times, 0.5), 3))
+      .member("p95_ms", rounded(percentile(times, 0.95), 3));
+  out.end_object().print();
+}
+
+void print_text(Session& session, const std::vector<double>& times, FILE* to) {
+  for (size_t i = 0; i < session.outputs().size(); ++i) {
+    const PlanPort& port = session.outputs()[i];
+    const Summary summary = summarise(session.output(i));
+    std::fprintf(to, "%s  %s%s  min %.6g  max %.6g  mean %.6g\n", port.name.c_str(), dtype_name(port.dtype),
+                 port.shape.to_string().c_str(), summary.min, summary.max, summary.mean);
+    if (summary.not_finite != 0) {
+      std::fprintf(to, "  %lld elements are infinite or not a number\n",
+                   static_cast<long long>(summary.not_finite));
+    }
+  }
+  if (times.size() == 1) {
+    std::fprintf(to, "%.3f ms\n", times[0]);
+  } else {
+    std::fprintf(to, "%zu runs: median %.3f ms, p95 %.3f ms\n", times.size(), percentile(times, 0.5),
+                 percentile(times, 0.95));
+  }
+}
+
+Result<int> run(const Options& options) {
+  if (options.json && options.output == "-") {
+    return fail(ErrorCode::InvalidArgument,
+                "--json and --output - both want stdout; write the output to a file");
+  }
+  TRY_ASSIGN(LoadedModel loaded, load_model(options.model));
+  Session& session = *loaded.session;
+  TRY_ASSIGN(std::vector<Buffer> inputs, read_inputs(options, session));
+  if (!options.save_input.empty()) {
+    std::vector<NamedTensor> tensors;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const PlanPort& port = session.inputs()[i];
+      tensors.push_back({port.name, {port.dtype, port.shape, inputs[i].data()}});
+    }
+    TRY(write_tensors(tensors, options.save_input));
+  }
+  const std::vector<double> times = time_runs(session, inputs, options.repeat);
+
+  std::vector<std::string> files;
+  if (!options.output.empty()) {
+    std::vector<NamedTensor> tensors;
+    for (size_t i = 0; i < session.outputs().size(); ++i) {
+      tensors.push_back({session.outputs()[i].name, session.output(i)});
+    }
+    TRY_ASSIGN(files, write_tensors(tensors, options.output));
+  }
+  if (options.json) {
+    print_json(session, loaded.location, times, files);
+  } else {
+    print_text(session, times, options.output == "-" ? stderr : stdout);
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+Command add_run(CLI::App& parent) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app =
+      parent.add_subcommand("run", "Runs a model on tensors from files or on reproducible random numbers");
+  add_model_flags(*app, options->model, true);
+  app->add_option(
+         "--input", options->inputs,
+         "A .npy file, or the raw little-endian elements, or random[:SEED] for numbers from 0 to 1 (0 to 255 "
+         "for whole numbers); NAME= in front for one of several inputs")
+      ->type_name("[NAME=]FILE|random[:SEED]")
+      ->required()
+      ->take_all();
+  app->add_option(
+         "--output", options->output,
+         "Write the output: FILE.npy, any other FILE for raw elements, DIR/ for NAME.npy of each output, - "
+         "for raw elements on stdout")
+      ->type_name("FILE|DIR/|-");
+  app->add_option("--save-input", options->save_input,
+                  "Write the input too, for other programs to use the same")
+      ->type_name("FILE|DIR/");
+  app->add_option("--repeat", options->repeat, "Run N times and show median and 95th percentile of the times")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app->add_flag("--reference", options->model.reference,
+                "Run without optimisation on the reference kernels: slow");
+  add_json_flag(*app, options->json);
+  app->footer(
+      "Examples:\n"
+      "  linnet run models/mobilenet --input random:7 --repeat 50\n"
+      "  linnet run models/mobilenet --input photo.npy --output logits.npy\n"
+      "  linnet run models/blazeface --input random --output out/");
+  return {app, [options] { return run(*options); }};
+}
+
+}  // namespace linnet

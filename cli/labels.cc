@@ -38,11 +38,12 @@ Result<std::vector<Truth>> parse_truth(std::string_view text) {
   std::vector<Truth> truth;
   for (size_t i = 0; i < files.size(); ++i) {
     const Json entry = files[i];
-    TRY_ASSIGN(const int64_t index, (entry.is_object() ? entry["index"] : entry).integer());
-    if (index < 0) {
-      return fail(ErrorCode::InvalidArgument, "%s: a class index below 0", entry.path().c_str());
+    const auto index = (entry.is_object() ? entry["index"] : entry).integer();
+    if (!index || *index < 0) {
+      return fail(ErrorCode::InvalidArgument, "%s: no class index that is a whole number from 0",
+                  entry.path().c_str());
     }
-    truth.push_back({std::string(files.key(i)), index});
+    truth.push_back({std::string(files.key(i)), *index});
   }
   if (truth.empty()) return fail(ErrorCode::InvalidArgument, "no images in it");
   std::ranges::sort(truth, {}, &Truth::file);

@@ -1,4 +1,5 @@
-// Reads TensorFlow.js models: graph models and layers (Keras) models, with every quantisation of the weights manifest.
+// Reads TensorFlow.js models: graph models and layers (Keras) models, with every quantisation of the weights
+// manifest.
 #pragma once
 
 #include <map>
@@ -15,7 +16,8 @@ namespace linnet {
 struct TfjsOptions {
   // What an unknown (-1) leading dimension of an input becomes.
   int batch = 1;
-  // Shapes for inputs by name, in place of the model's own; needed where the model leaves another dimension open.
+  // Shapes for inputs by name, in place of the model's own; needed where the model leaves another dimension
+  // open.
   std::map<std::string, std::vector<int64_t>, std::less<>> input_shapes;
 };
 
@@ -50,9 +52,10 @@ class TfjsModel {
   // `userDefinedMetadata` as JSON text, "{}" where absent.
   virtual const std::string& metadata_json() const = 0;
 
-  // Builds the graph from the topology and all shards, which it lets go. Inputs and outputs carry the names of the
-  // signature where there is one, else the node's. Fails with WrongSize (shards shorter or longer than the manifest
-  // says), MissingNode, MissingWeight, Cycle, UnsupportedOp (op and node), or an op's own shape error.
+  // Builds the graph from the topology and all shards, which it lets go. Inputs and outputs carry the names
+  // of the signature where there is one, else the node's. Fails with WrongSize (shards shorter or longer than
+  // the manifest says), MissingNode, MissingWeight, Cycle, UnsupportedOp (op and node), or an op's own shape
+  // error.
   virtual Result<Graph> to_graph(const TfjsOptions& options) = 0;
 };
 

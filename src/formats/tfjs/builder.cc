@@ -1,0 +1,222 @@
+#include "formats/tfjs/builder.h"
+
+#include <algorithm>
+
+#include "graph/op_def.h"
+
+namespace linnet {
+
+namespace {
+
+// A constant with more elements than this is left to the passes.
+constexpr int64_t kMaxFolded = 4096;
+// Bounds the arithmetic on windows; the ops have narrower limits of their own.
+constexpr int64_t kMaxWindow = int64_t{1} << 20;
+
+int length_of(std::string_view text) {
+  return static_cast<int>(text.size());
+}
+
+}  // namespace
+
+std::string value_name(std::string_view name) {
+  std::string out(name.substr(0, 256));
+  for (char& c : out) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!letter && std::string_view("_./:-").find(c) == std::string_view::npos) c = '_';
+  }
+  return out.empty() ? "unnamed" : out;
+}
+
+ValueId Builder::constant(std::string_view name, Tensor tensor) {
+  return graph.add_constant(graph.unique_name(value_name(name)), std::move(tensor));
+}
+
+ValueId Builder::add_input(std::string_view port, std::string_view name, DType type, const Shape& dims) {
+  const ValueId id = graph.add_input(graph.unique_name(value_name(name)), type, dims);
+  graph.inputs.push_back({std::string(port), id});
+  return id;
+}
+
+Result<void> Builder::add_output(std::string_view name, ValueId value) {
+  const bool taken = std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                                 [&](const GraphPort& port) { return port.value == value; });
+  if (taken || graph.value(value).producer == kNone) {
+    TRY_ASSIGN(value, graph.add(Op::identity, value_name(name), {value}));
+  }
+  graph.outputs.push_back({std::string(name), value});
+  return {};
+}
+
+Result<ValueId> Builder::add(Op op, std::string_view name, std::vector<ValueId> inputs, Attrs attrs) {
+  const bool constant = std::all_of(inputs.begin(), inputs.end(), [&](ValueId id) {
+    return graph.value(id).is_constant() && shape(id).elements() <= kMaxFolded;
+  });
+  if (constant && op_def(op).outputs == 1)
+    return fold(op, value_name(name), std::move(inputs), std::move(attrs));
+  return graph.add(op, value_name(name), std::move(inputs), std::move(attrs));
+}
+
+Result<ValueId> Builder::fold(Op op, const std::string& name, std::vector<ValueId> inputs, Attrs attrs) {
+  Node node{op, name, std::move(inputs), {kNone}, std::move(attrs)};
+  Value result;
+  result.name = name;
+  Value* const results[] = {&result};
+  TRY(infer_node(graph, node, results));
+  if (result.shape.elements() > kMaxFolded) {
+    return graph.add(op, name, std::move(node.inputs), std::move(node.attrs));
+  }
+  TRY_ASSIGN(Tensor tensor, Tensor::zeros(result.dtype, result.shape));
+  std::vector<TensorView> views;
+  for (ValueId id : node.inputs) views.push_back(graph.value(id).constant.view());
+  const TensorView out = tensor.view();
+  run_reference(node, views, {&out, 1});
+  return graph.add_constant(graph.unique_name(name), std::move(tensor));
+}
+
+Result<ValueId> Builder::apply(Expr expr, std::string_view name, std::vector<ValueId> inputs) {
+  Attrs attrs;
+  attrs.set(Attr::expr, std::move(expr));
+  return add(Op::elementwise, name, std::move(inputs), std::move(attrs));
+}
+
+Result<ValueId> Builder::apply(ExprOp op, std::string_view name, std::vector<ValueId> inputs) {
+  const Expr operands[] = {Expr::input(0), Expr::input(1), Expr::input(2)};
+  CHECK(static_cast<size_t>(expr_op_arity(op)) == inputs.size());
+  switch (inputs.size()) {
+    case 1:
+      return apply(Expr::apply(op, {&operands[0]}), name, std::move(inputs));
+    case 2:
+      return apply(Expr::apply(op, {&operands[0], &operands[1]}), name, std::move(inputs));
+    default:
+      return apply(Expr::apply(op, {&operands[0], &operands[1], &operands[2]}), name, std::move(inputs));
+  }
+}
+
+Result<ValueId> Builder::apply(ExprOp op, std::string_view name, ValueId input, float operand) {
+  const Expr x = Expr::input(0), y = Expr::constant(operand);
+  return apply(Expr::apply(op, {&x, &y}), name, {input});
+}
+
+Result<ValueId> Builder::reshape(std::string_view name, ValueId input, const Ints& dims) {
+  const std::span<const int32_t> now = shape(input).dims();
+  if (std::equal(now.begin(), now.end(), dims.begin(), dims.end())) return input;
+  Attrs attrs;
+  attrs.set(Attr::shape, dims);
+  return add(Op::reshape, name, {input}, std::move(attrs));
+}
+
+Result<ValueId> Builder::reduce(std::string_view mode, std::string_view name, ValueId input, Ints axes,
+                                bool keep_dims) {
+  if (axes.empty()) return input;
+  Attrs attrs;
+  attrs.set(Attr::mode, std::string(mode));
+  attrs.set(Attr::axes, std::move(axes));
+  attrs.set(Attr::keep_dims, keep_dims);
+  return add(Op::reduce, name, {input}, std::move(attrs));
+}
+
+Result<int64_t> Builder::resolve_axis(int64_t axis, int rank, std::string_view what) {
+  if (axis < -rank || axis >= rank)
+    return fail(ErrorCode::ShapeMismatch, "%.*s: axis %lld is out of range for %d dimensions",
+                length_of(what), what.data(), static_cast<long long>(axis), rank);
+  return axis < 0 ? axis + rank : axis;
+}
+
+Result<Ints> Builder::resolve_axes(const Ints& axes, int rank, std::string_view what) {
+  Ints resolved;
+  for (int64_t axis : axes) {
+    TRY_ASSIGN(const int64_t positive, resolve_axis(axis, rank, what));
+    resolved.push_back(positive);
+  }
+  std::sort(resolved.begin(), resolved.end());
+  resolved.erase(std::unique(resolved.begin(), resolved.end()), resolved.end());
+  return resolved;
+}
+
+Result<Attrs> Builder::window_attrs(const WindowSpec& window, int64_t height, int64_t width,
+                                    std::string_view what) {
+  for (const Ints* pair : {&window.kernel, &window.strides, &window.dilations})
+    for (int64_t value : *pair)
+      if (pair->size() != 2 || value < 1 || value > kMaxWindow)
+        return fail(ErrorCode::InvalidArgument, "%.*s: a window of %lld, stride or dilation is out of range",
+                    length_of(what), what.data(), static_cast<long long>(value));
+  Ints pads = {0, 0, 0, 0};
+  if (window.padding.kind == Padding::Kind::Explicit) pads = window.padding.pads;
+  if (window.padding.kind == Padding::Kind::Same) {
+    const int64_t sizes[] = {height, width};
+    for (size_t axis = 0; axis < 2; ++axis) {
+      const int64_t output = (sizes[axis] + window.strides[axis] - 1) / window.strides[axis];
+      const int64_t extent = (window.kernel[axis] - 1) * window.dilations[axis] + 1;
+      const int64_t total = std::max<int64_t>((output - 1) * window.strides[axis] + extent - sizes[axis], 0);
+      pads[2 * axis] = total / 2;
+      pads[2 * axis + 1] = total - total / 2;
+    }
+  }
+  const bool unit_dilation = window.dilations[0] == 1 && window.dilations[1] == 1;
+  Attrs attrs;
+  attrs.set(Attr::strides, window.strides);
+  if (!unit_dilation) attrs.set(Attr::dilations, window.dilations);
+  attrs.set(Attr::pads, std::move(pads));
+  return attrs;
+}
+
+namespace {
+
+Result<void> expect_image(const Builder& builder, ValueId input, std::string_view name) {
+  if (builder.shape(input).rank() != 4)
+    return fail(ErrorCode::ShapeMismatch,
+                "node '%.*s': the input has shape %s, must be [batch,height,width,channels]", length_of(name),
+                name.data(), builder.shape(input).to_string().c_str());
+  return {};
+}
+
+Result<Ints> kernel_of(const Builder& builder, ValueId filter, std::string_view name) {
+  const Shape& shape = builder.shape(filter);
+  if (shape.rank() != 4)
+    return fail(ErrorCode::ShapeMismatch, "node '%.*s': the kernel has shape %s, must have 4 dimensions",
+                length_of(name), name.data(), shape.to_string().c_str());
+  return Ints{shape[0], shape[1]};
+}
+
+std::vector<ValueId> with_bias(ValueId input, ValueId filter, ValueId bias) {
+  if (bias == kNone) return {input, filter};
+  return {input, filter, bias};
+}
+
+std::string node_label(std::string_view name) {
+  return "node '" + std::string(name) + "'";
+}
+
+}  // namespace
+
+Result<ValueId> Builder::convolve(Op op, std::string_view name, ValueId input, ValueId filter, ValueId bias,
+                                  WindowSpec window) {
+  TRY(expect_image(*this, input, name));
+  TRY_ASSIGN(window.kernel, kernel_of(*this, filter, name));
+  TRY_ASSIGN(Attrs attrs, window_attrs(window, shape(input)[1], shape(input)[2], node_label(name)));
+  return add(op, name, with_bias(input, filter, bias), std::move(attrs));
+}
+
+Result<ValueId> Builder::convolve_transposed(std::string_view name, ValueId input, ValueId filter,
+                                             ValueId bias, WindowSpec window, int64_t height, int64_t width) {
+  TRY(expect_image(*this, input, name));
+  TRY_ASSIGN(window.kernel, kernel_of(*this, filter, name));
+  for (int64_t size : {height, width})
+    if (size < 1 || size > kMaxTensorBytes)
+      return fail(ErrorCode::ShapeMismatch, "node '%.*s': an output of %lldx%lld is out of range",
+                  length_of(name), name.data(), static_cast<long long>(height),
+                  static_cast<long long>(width));
+  TRY_ASSIGN(Attrs attrs, window_attrs(window, height, width, node_label(name)));
+  attrs.set(Attr::output_shape, Ints{height, width});
+  return add(Op::conv2d_transpose, name, with_bias(input, filter, bias), std::move(attrs));
+}
+
+Result<ValueId> Builder::pool(Op op, std::string_view name, ValueId input, const WindowSpec& window) {
+  TRY(expect_image(*this, input, name));
+  TRY_ASSIGN(Attrs attrs, window_attrs(window, shape(input)[1], shape(input)[2], node_label(name)));
+  attrs.set(Attr::kernel, window.kernel);
+  return add(op, name, {input}, std::move(attrs));
+}
+
+}  // namespace linnet

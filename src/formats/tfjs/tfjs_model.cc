@@ -1,0 +1,60 @@
+#include "formats/tfjs/tfjs_model.h"
+
+#include "formats/tfjs/graph_import.h"
+#include "formats/tfjs/json.h"
+#include "formats/tfjs/layers_import.h"
+#include "formats/tfjs/weights.h"
+
+namespace linnet {
+
+namespace {
+
+class Model final : public TfjsModel {
+ public:
+  Model(std::unique_ptr<JsonDocument> document, Weights weights, std::string metadata)
+      : document_(std::move(document)), weights_(std::move(weights)), metadata_(std::move(metadata)) {
+    layers_ = find_layers_model(document_->root());
+  }
+
+  TfjsFormat format() const override { return layers_ ? TfjsFormat::Layers : TfjsFormat::Graph; }
+  size_t shard_count() const override { return weights_.shard_count(); }
+  std::string_view shard_path(size_t index) const override { return weights_.shard_path(index); }
+  Result<void> set_shard(size_t index, Buffer bytes) override {
+    return weights_.set_shard(index, std::move(bytes));
+  }
+  uint64_t weights_bytes() const override { return weights_.bytes(); }
+  std::vector<WeightBytes> weights_by_type() const override { return weights_.by_type(); }
+  const std::string& metadata_json() const override { return metadata_; }
+
+  Result<Graph> to_graph(const TfjsOptions& options) override {
+    TRY(weights_.check_complete());
+    auto graph = layers_ ? import_layers_model(layers_, weights_, options)
+                         : import_graph_model(document_->root(), weights_, options);
+    weights_.release_shards();
+    return graph;
+  }
+
+ private:
+  std::unique_ptr<JsonDocument> document_;
+  Weights weights_;
+  std::string metadata_;
+  Json layers_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<TfjsModel>> TfjsModel::parse(std::string_view json) {
+  TRY_ASSIGN(std::unique_ptr<JsonDocument> document, JsonDocument::parse(json));
+  const Json root = document->root();
+  TRY_ASSIGN(const Json topology, root.member("modelTopology"));
+  if (!find_layers_model(root) && !topology["node"])
+    return fail(
+        ErrorCode::MalformedModel,
+        "modelTopology holds neither the nodes of a graph model nor the model_config of a layers model");
+  TRY_ASSIGN(Weights weights, Weights::parse(root["weightsManifest"]));
+  std::string_view metadata = json_member_text(json, "userDefinedMetadata");
+  if (!root["userDefinedMetadata"] || metadata.empty()) metadata = "{}";
+  return std::make_unique<Model>(std::move(document), std::move(weights), std::string(metadata));
+}
+
+}  // namespace linnet

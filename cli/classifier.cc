@@ -9,6 +9,7 @@
 #include "cli/io.h"
 #include "cli/labels.h"
 #include "cli/scores.h"
+#include "cli/tensor_files.h"
 
 namespace linnet {
 namespace {
@@ -71,7 +72,7 @@ Result<Classifier> Classifier::load(const ModelFlags& flags, const PreprocessFla
   return classifier;
 }
 
-Result<Classification> Classifier::classify(const Image& image) {
+Result<Classification> Classifier::classify(const Image& image, const std::string& save_input) {
   Session& session = *model_.session;
   const PlanPort& input = session.inputs()[0];
   if (!preprocessor_ || preprocessor_->width() != image.width || preprocessor_->height() != image.height) {
@@ -79,6 +80,10 @@ Result<Classification> Classifier::classify(const Image& image) {
                Preprocessor::create(image.width, image.height, input.dtype, input.shape, choice_.spec));
   }
   preprocessor_->run(image.view(), session.input(0));
+  if (!save_input.empty()) {
+    const NamedTensor tensor{input.name, session.input(0)};
+    TRY(write_tensors({&tensor, 1}, save_input));
+  }
   Classification result;
   const auto start = std::chrono::steady_clock::now();
   session.run();

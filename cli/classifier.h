@@ -31,7 +31,9 @@ class Classifier {
   const std::string& location() const { return model_.location; }
   const PreprocessChoice& preprocessing() const { return choice_; }
 
-  Result<Classification> classify(const Image& image);
+  // `save_input`: where write_tensors puts the model's input, for other programs to use the same; empty:
+  // nowhere.
+  Result<Classification> classify(const Image& image, const std::string& save_input = "");
 
  private:
   Classifier() = default;

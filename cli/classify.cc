@@ -17,7 +17,7 @@ struct Options {
   ModelFlags model;
   ClassifyFlags classify;
   std::vector<std::string> images;
-  std::string labels;
+  std::string labels, save_input;
   int top = 5;
   bool json = false;
 };
@@ -63,6 +63,9 @@ void print_text(const Options& options, const std::vector<std::string>& labels, 
 }
 
 Result<int> classify(const Options& options) {
+  if (!options.save_input.empty() && options.images.size() > 1)
+    return fail(ErrorCode::InvalidArgument, "--save-input takes the input of one image; %zu are given",
+                options.images.size());
   TRY_ASSIGN(Classifier classifier,
              Classifier::load(options.model, options.classify.preprocessing(), options.classify.output));
   const std::string& warning = classifier.preprocessing().warning;
@@ -76,7 +79,7 @@ Result<int> classify(const Options& options) {
   bool failed = false;
   for (const std::string& file : options.images) {
     auto image = read_image(file);
-    auto result = image ? classifier.classify(*image) : std::unexpected(image.error());
+    auto result = image ? classifier.classify(*image, options.save_input) : std::unexpected(image.error());
     answers.push_back({file, std::move(result)});
     const Answer& answer = answers.back();
     if (!answer.result) {
@@ -108,6 +111,9 @@ Command add_classify(CLI::App& parent) {
       ->type_name("K")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  app->add_option("--save-input", options->save_input,
+                  "Write what the model gets of the image, for other programs to use the same")
+      ->type_name("FILE|DIR/");
   add_classify_flags(*app, options->classify);
   add_json_flag(*app, options->json);
   app->footer(

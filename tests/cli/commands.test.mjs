@@ -1,0 +1,188 @@
+// What the subcommands answer for a model whose answers are known.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { colourModel, linnet, npy, npyValues, png, scratchFolder, writeModel } from './fixtures.mjs';
+
+const folder = scratchFolder();
+const model = writeModel(folder, 'colours', colourModel({ metadata: { normalisation: 'unit' } }));
+const silent = writeModel(folder, 'silent', colourModel(), 'colours.json');
+const put = (name, content) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+const red = put('red.png', png(9, 5, [255, 0, 0]));
+const green = put('green.png', png(5, 9, [0, 255, 0]));
+const blue = put('blue.png', png(4, 4, [0, 0, 255]));
+const labels = put('labels.txt', 'red\ngreen\nblue\n');
+
+const ok = async (...args) => {
+  const result = await linnet(...args);
+  assert.equal(result.code, 0, result.stderr);
+  return result;
+};
+const json = async (...args) => JSON.parse((await ok(...args, '--json')).stdout);
+const near = (actual, expected) => {
+  assert.equal(actual.length, expected.length);
+  actual.forEach((value, i) => assert.ok(Math.abs(value - expected[i]) < 1e-4, `${actual} is not ${expected}`));
+};
+
+test('inspect tells what the model is', async () => {
+  const found = await json('inspect', model);
+  assert.equal(found.format, 'graph');
+  assert.deepEqual(found.inputs, [{ name: 'image', dtype: 'f32', shape: [1, 4, 4, 3] }]);
+  assert.deepEqual(found.outputs, [{ name: 'scores', dtype: 'f32', shape: [1, 3] }]);
+  assert.equal(found.parameters, 9);
+  assert.equal(found.macs, 9);
+  assert.equal(found.weights.bytes, 2 * 4 + 9 * 4);
+  assert.deepEqual(
+    found.weights.by_type.map(({ type, bytes, elements }) => [type, bytes, elements]).sort(),
+    [['float32', 36, 9], ['int32', 8, 2]],
+  );
+  assert.ok(found.memory.arena_bytes >= found.memory.lower_bound_bytes);
+  assert.ok(found.memory.lower_bound_bytes >= 4 * 4 * 3 * 4);
+  assert.equal(Object.values(found.ops).reduce((a, b) => a + b), found.nodes);
+  assert.ok(found.passes.length > 0 && found.passes.every((pass) => pass.nodes_after >= 0));
+  assert.match((await ok('inspect', model)).stdout, /^parameters +9$/m);
+});
+
+test('inspect prints the graph before and after the passes', async () => {
+  const before = (await ok('inspect', model, '--graph')).stdout;
+  const after = (await ok('inspect', model, '--graph=optimised')).stdout;
+  for (const text of [before, after]) {
+    assert.match(text, /input %image: f32\[1,4,4,3\]/);
+    assert.match(text, /output %scores/);
+  }
+});
+
+test('run computes what the model says', async () => {
+  const values = Array.from({ length: 48 }, (_, i) => i / 8);
+  const means = [0, 1, 2].map((c) => values.filter((_, i) => i % 3 === c).reduce((a, b) => a + b) / 16);
+  const expected = means.map((mean) => 10 * mean);
+  const input = put('in.npy', npy([1, 4, 4, 3], values));
+  const output = join(folder, 'out.npy');
+  for (const extra of [[], ['--reference'], ['--threads', '2']]) {
+    const { outputs } = await json('run', model, '--input', input, '--output', output, ...extra);
+    near(npyValues(readFileSync(output)), expected);
+    assert.deepEqual([outputs[0].name, outputs[0].shape, outputs[0].file], ['scores', [1, 3], output]);
+    near([outputs[0].min, outputs[0].max, outputs[0].mean], [expected[0], expected[2], expected[1]]);
+  }
+
+  // Raw elements in, raw elements out.
+  const raw = put('in.bin', Buffer.from(Float32Array.from(values).buffer));
+  const { stdout, stderr } = await linnet('run', model, '--input', `image=${raw}`, '--output', '-', { binary: true });
+  near([...new Float32Array(stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + 12))], expected);
+  assert.equal(stdout.length, 12);
+  assert.match(stderr, /scores .*\[1,3\]/);
+});
+
+test('random input is the same for the same seed, and can be saved', async () => {
+  const saved = join(folder, 'saved.npy');
+  const out = join(folder, 'random.npy');
+  const run = async (input, ...flags) => {
+    await ok('run', model, '--input', input, '--output', out, ...flags);
+    return npyValues(readFileSync(out));
+  };
+  const first = await run('random:7', '--save-input', saved);
+  assert.deepEqual(await run('random:7'), first);
+  assert.deepEqual(await run(saved), first);
+  assert.notDeepEqual(await run('random:8'), first);
+  const values = npyValues(readFileSync(saved));
+  assert.equal(values.length, 48);
+  assert.ok(values.every((value) => value >= 0 && value < 1) && new Set(values).size > 40);
+});
+
+test('run writes a file for each output into a directory', async () => {
+  const out = `${join(folder, 'outputs')}/`;
+  const result = await json('run', model, '--input', 'random', '--output', out);
+  assert.deepEqual(readdirSync(out), ['scores.npy']);
+  assert.equal(result.outputs[0].file, join(out, 'scores.npy'));
+});
+
+test('run --repeat gives times', async () => {
+  const result = await json('run', model, '--input', 'random', '--repeat', '9');
+  assert.equal(result.runs, 9);
+  assert.ok(result.p50_ms >= 0 && result.p95_ms >= result.p50_ms);
+});
+
+test('classify names colours', async () => {
+  const result = await json('classify', model, red, green, blue, '--labels', labels, '--top', '2');
+  assert.deepEqual(result.images.map(({ file, top }) => [file, top[0].index, top[0].label]), [
+    [red, 0, 'red'],
+    [green, 1, 'green'],
+    [blue, 2, 'blue'],
+  ]);
+  for (const { top } of result.images) {
+    assert.equal(top.length, 2);
+    // Scores of 10, 0 and 0, through softmax.
+    assert.ok(Math.abs(top[0].probability - Math.exp(10) / (Math.exp(10) + 2)) < 1e-5);
+  }
+  const text = await ok('classify', model, red, '--labels', labels);
+  assert.match(text.stdout, /red\.png[^\n]*\n +99\.99 % +red\n/);
+  assert.equal(text.stderr, '');
+});
+
+test('classify takes labels.txt from beside the model', async () => {
+  const beside = writeModel(folder, 'labelled', colourModel({ metadata: { normalisation: 'unit' } }));
+  writeFileSync(join(beside, 'labels.txt'), 'background\nred\ngreen\nblue\n');
+  assert.equal((await json('classify', beside, green)).images[0].top[0].label, 'green');
+  writeFileSync(join(beside, 'labels.txt'), 'one\n');
+  const { stdout, stderr } = await ok('classify', beside, green);
+  assert.match(stdout, /class 1/);
+  assert.match(stderr, /labels\.txt: 1 labels for a model of 3 classes/);
+});
+
+test('classify says what it assumes, and does as it is told', async () => {
+  const assumed = await ok('classify', silent, red, '--json');
+  assert.match(assumed.stderr, /assuming pm1/);
+  assert.equal(JSON.parse(assumed.stdout).normalisation, 'pm1');
+  const told = await ok('classify', silent, red, '--json', '--normalisation', 'raw', '--fit', 'stretch');
+  assert.equal(told.stderr, '');
+  assert.equal(JSON.parse(told.stdout).images[0].top[0].probability, 1);
+});
+
+test('a broken image does not stop the others', async () => {
+  const broken = put('broken.png', readFileSync(red).subarray(0, 40));
+  const text = put('text.jpg', 'not an image');
+  const empty = put('empty.jpg', '');
+  const missing = join(folder, 'missing.jpg');
+  const { code, stdout, stderr } = await linnet('classify', model, broken, text, empty, missing, green, '--json');
+  assert.equal(code, 1);
+  for (const file of [broken, text, empty, missing]) assert.ok(stderr.includes(`${file}: `), stderr);
+  const { images } = JSON.parse(stdout);
+  assert.deepEqual(images.map((image) => 'error' in image), [true, true, true, true, false]);
+  assert.equal(images[4].top[0].index, 1);
+});
+
+test('evaluate counts', async () => {
+  const truth = put('truth.json', JSON.stringify({
+    images: { 'red.png': { index: 0 }, 'green.png': { index: 1, label: 'green' }, 'blue.png': { index: 0 } },
+  }));
+  const result = await json('evaluate', model, '--images', folder, '--labels', truth);
+  assert.equal(result.images, 3);
+  assert.equal(result.top1, 66.67);
+  assert.equal(result.top5, 100);
+  assert.deepEqual([result.top1_count, result.top5_count], [2, 3]);
+  assert.ok(result.p50_ms >= 0 && result.p95_ms >= result.p50_ms);
+  // By name, blue comes first, and its label is wrong.
+  const first = await json('evaluate', model, '--images', folder, '--labels', truth, '--limit', '1');
+  assert.deepEqual([first.images, first.top1], [1, 0]);
+  assert.match((await ok('evaluate', model, '--images', folder, '--labels', truth)).stdout, /^top-1 +66\.7 % +\(2\)$/m);
+});
+
+test('evaluate stops at what it cannot judge, and names it', async () => {
+  const cases = [
+    ['{"missing.png": 0}', /missing\.png: cannot open/],
+    ['{"red.png": 3}', /red\.png is of class 3, but the model has 3 classes/],
+    ['{"red.png": {"label": "red"}}', /red\.png: no class index/],
+    ['{"red.png": ', /truth2\.json: line 1/],
+  ];
+  for (const [content, message] of cases) {
+    const truth = put('truth2.json', content);
+    const { code, stdout, stderr } = await linnet('evaluate', model, '--images', folder, '--labels', truth, '--json');
+    assert.match(stderr, message);
+    assert.notEqual(code, 0);
+    assert.equal(stdout, '');
+  }
+});

@@ -2,7 +2,7 @@
 import type { HelperExports } from '../generated/abi.js';
 import type { HelperStart } from '../protocol.js';
 import type { WorkerScope } from './scope.js';
-import { wasiImports } from './wasi.js';
+import { type Printed, wasiImports } from './wasi.js';
 
 interface ThreadExports extends HelperExports {
   readonly __stack_pointer: WebAssembly.Global<'i32'>;
@@ -14,9 +14,10 @@ const scope = globalThis as unknown as WorkerScope<HelperStart, 'ready'>;
 
 scope.onmessage = async ({ data }: MessageEvent<HelperStart>) => {
   const { module, memory, index, stackTop, tls } = data;
+  const printed: Printed = { text: '' };
   const instance = await WebAssembly.instantiate(module, {
     env: { memory },
-    wasi_snapshot_preview1: wasiImports(() => memory, { text: '' }),
+    wasi_snapshot_preview1: wasiImports(() => memory, printed),
   });
   const engine = instance.exports as unknown as ThreadExports;
   engine.__stack_pointer.value = stackTop;
@@ -25,7 +26,8 @@ scope.onmessage = async ({ data }: MessageEvent<HelperStart>) => {
   try {
     engine.helper_run(index);
   } catch (error) {
+    // The owner waits inside the engine: it learns of this there, and raises the error.
     engine.helper_failed();
-    throw error;
+    console.error(`linnet thread ${index}:`, error, printed.text);
   }
 };

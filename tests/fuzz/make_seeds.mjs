@@ -1,16 +1,19 @@
 // Writes the seeds of the fuzz targets to tests/fuzz/seeds/TARGET. The seeds are committed; run this after changing it.
 //
-//   node tests/fuzz/make_seeds.mjs
+//   node tests/fuzz/make_seeds.mjs     (Node.js 20 or newer, and Chromium)
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { imageSeeds, npySeeds } from './seeds_binary.mjs';
 import { exprSeeds, textSeeds } from './seeds_text.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'seeds');
 
 const targets = {
   expr_fuzz: exprSeeds,
+  image_fuzz: imageSeeds,
+  npy_fuzz: npySeeds,
   text_fuzz: textSeeds,
 };
 

@@ -42,7 +42,7 @@ async function classify(input: ImageInput, live: boolean): Promise<void> {
   view.showAnswers(answers, (index) => current.labelOf(index));
   const now = performance.now();
   if (live && now - timesShownAt < 250) return;
-  view.showTimes(timings, live ? frameRate(now) : 'one picture');
+  view.showTimes(timings, live ? frameRate(now) : 'still picture');
   timesShownAt = now;
 }
 

@@ -97,11 +97,11 @@ export class View {
   showModel(name: string, model: Model, note: string): void {
     byId('figures').hidden = false;
     byId('model-name').textContent = note ? `${name} (${note})` : name;
-    byId('engine').textContent = `WebAssembly ${variantWords[model.variant.replace('-threads', '')]}`;
-    byId('threads').textContent = model.threads === 1 ? '1 thread' : `${model.threads} threads`;
+    byId('engine').textContent = variantWords[model.variant.replace('-threads', '')]!;
+    byId('threads').textContent = `WebAssembly, ${model.threads === 1 ? '1 thread' : `${model.threads} threads`}`;
     const { total, weights, arena } = model.memory();
     byId('memory').textContent = megabytes(total);
-    byId('arena').textContent = `weights ${megabytes(weights)}, arena ${megabytes(arena)}`;
+    byId('arena').textContent = `${megabytes(weights)} weights, ${megabytes(arena)} arena`;
   }
 
   #makeRow(): Row {

@@ -1,0 +1,17 @@
+// Lets a test import a TypeScript module of the workspace.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const folder = mkdtempSync(join(tmpdir(), 'linnet-web-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** The module at `path`, relative to the repository's root. */
+export async function importTypeScript(path) {
+  const outfile = join(folder, `${path.replaceAll('/', '_')}.mjs`);
+  const entry = fileURLToPath(new URL(`../../${path}`, import.meta.url));
+  await build({ entryPoints: [entry], outfile, bundle: true, format: 'esm', platform: 'neutral', logLevel: 'error' });
+  return import(pathToFileURL(outfile).href);
+}

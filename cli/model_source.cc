@@ -72,12 +72,11 @@ Result<std::string> locate_shard(const std::string& model_json, const std::strin
       return std::string(path.substr(0, path.find('/', host))) + shard + std::string(query);
     return std::string(path.substr(0, path.rfind('/') + 1)) + shard + std::string(query);
   }
-  const fs::path relative = fs::path(shard).lexically_normal();
-  if (relative.is_absolute() || relative.empty() || *relative.begin() == "..") {
+  if (shard.starts_with('/')) {
     return fail(ErrorCode::MalformedModel, "%s: the weight file '%s' lies outside the model's directory",
                 model_json.c_str(), shard.c_str());
   }
-  return (fs::path(model_json).parent_path() / relative).string();
+  return (fs::path(model_json).parent_path() / shard).string();
 }
 
 Result<ModelSource> open_model(const std::string& argument) {

@@ -23,8 +23,8 @@ struct ModelSource {
 // or InvalidArgument.
 Result<std::string> locate_model(const std::string& argument);
 
-// Where a weight file lies, given the model.json that names it. A URL's query goes with it. Fails with
-// MalformedModel for a file path that leaves the model's directory.
+// Where a weight file lies, given the model.json that names it; TfjsModel has seen to it that its path does
+// not climb. A URL's query goes with it. Fails with MalformedModel for an absolute path of a model on disk.
 Result<std::string> locate_shard(const std::string& model_json, const std::string& shard);
 
 // Reads model.json and all weight files. Errors name the file.

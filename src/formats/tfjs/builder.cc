@@ -17,24 +17,59 @@ int length_of(std::string_view text) {
   return static_cast<int>(text.size());
 }
 
+// Ops of one result whose cost is that of their operands and result.
+bool is_cheap(Op op) {
+  switch (op) {
+    case Op::elementwise:
+    case Op::cast:
+    case Op::concat:
+    case Op::pad:
+    case Op::reduce:
+    case Op::reshape:
+    case Op::slice:
+    case Op::transpose:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
-std::string value_name(std::string_view name) {
-  std::string out(name.substr(0, 256));
+// A value's name cannot hold every character that a model's can. A number keeps apart what replacing makes
+// equal.
+std::string Builder::value_name(std::string_view name) {
+  std::string out(name.substr(0, 1024));
+  bool changed = out.empty() || out.size() != name.size();
   for (char& c : out) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!letter && std::string_view("_./:-").find(c) == std::string_view::npos) c = '_';
+    if (letter || std::string_view("_./:-").find(c) != std::string_view::npos) continue;
+    c = '_';
+    changed = true;
   }
-  return out.empty() ? "unnamed" : out;
+  if (changed) out += "_" + std::to_string(renamed_++);
+  return out;
 }
 
 ValueId Builder::constant(std::string_view name, Tensor tensor) {
   return graph.add_constant(graph.unique_name(value_name(name)), std::move(tensor));
 }
 
-ValueId Builder::add_input(std::string_view port, std::string_view name, DType type, const Shape& dims) {
+Result<void> Builder::add_port(std::vector<GraphPort>& ports, std::string_view name, ValueId value) {
+  if (ports.size() >= kMaxPorts)
+    return fail(ErrorCode::TooLarge, "the model has more than %zu inputs or outputs", kMaxPorts);
+  std::string unique(name);
+  const auto taken = [&](const GraphPort& port) { return port.name == unique; };
+  for (int suffix = 1; std::any_of(ports.begin(), ports.end(), taken); ++suffix)
+    unique = std::string(name) + "_" + std::to_string(suffix);
+  ports.push_back({std::move(unique), value});
+  return {};
+}
+
+Result<ValueId> Builder::add_input(std::string_view port, std::string_view name, DType type,
+                                   const Shape& dims) {
   const ValueId id = graph.add_input(graph.unique_name(value_name(name)), type, dims);
-  graph.inputs.push_back({std::string(port), id});
+  TRY(add_port(graph.inputs, port, id));
   return id;
 }
 
@@ -44,16 +79,16 @@ Result<void> Builder::add_output(std::string_view name, ValueId value) {
   if (taken || graph.value(value).producer == kNone) {
     TRY_ASSIGN(value, graph.add(Op::identity, value_name(name), {value}));
   }
-  graph.outputs.push_back({std::string(name), value});
-  return {};
+  return add_port(graph.outputs, name, value);
 }
 
 Result<ValueId> Builder::add(Op op, std::string_view name, std::vector<ValueId> inputs, Attrs attrs) {
-  const bool constant = std::all_of(inputs.begin(), inputs.end(), [&](ValueId id) {
-    return graph.value(id).is_constant() && shape(id).elements() <= kMaxFolded;
-  });
-  if (constant && op_def(op).outputs == 1)
-    return fold(op, value_name(name), std::move(inputs), std::move(attrs));
+  if (graph.node_count() >= kMaxNodes)
+    return fail(ErrorCode::TooLarge, "the model needs more than %zu nodes", kMaxNodes);
+  const bool constant = is_cheap(op) && std::all_of(inputs.begin(), inputs.end(), [&](ValueId id) {
+                          return graph.value(id).is_constant() && shape(id).elements() <= kMaxFolded;
+                        });
+  if (constant) return fold(op, value_name(name), std::move(inputs), std::move(attrs));
   return graph.add(op, value_name(name), std::move(inputs), std::move(attrs));
 }
 

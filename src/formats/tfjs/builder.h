@@ -32,8 +32,12 @@ class Builder {
   const Shape& shape(ValueId id) const { return graph.value(id).shape; }
   DType dtype(ValueId id) const { return graph.value(id).dtype; }
 
-  // Adds a node. Where all its inputs are small constants, computes it instead: shapes and axes may then be
-  // worked out by the model itself.
+  // More than this is no model: it bounds time and memory for what a hostile file asks for.
+  static constexpr size_t kMaxNodes = size_t{1} << 17;
+  static constexpr size_t kMaxPorts = 1024;
+
+  // Adds a node. Where it only moves or combines small constants, computes it instead: shapes and axes may
+  // then be worked out by the model itself.
   Result<ValueId> add(Op op, std::string_view name, std::vector<ValueId> inputs, Attrs attrs = {});
   ValueId constant(std::string_view name, Tensor tensor);
 
@@ -64,16 +68,18 @@ class Builder {
   // avg_pool or max_pool.
   Result<ValueId> pool(Op op, std::string_view name, ValueId input, const WindowSpec& window);
 
-  // Adds the port `name`. Each port gets a value of its own that a node computes.
+  // Adds the port `name`. Each port gets a value of its own that a node computes. A name that is taken gets a
+  // suffix.
   Result<void> add_output(std::string_view name, ValueId value);
   // Adds an input value and its port.
-  ValueId add_input(std::string_view port, std::string_view name, DType type, const Shape& dims);
+  Result<ValueId> add_input(std::string_view port, std::string_view name, DType type, const Shape& dims);
 
  private:
   Result<ValueId> fold(Op op, const std::string& name, std::vector<ValueId> inputs, Attrs attrs);
-};
+  std::string value_name(std::string_view name);
+  static Result<void> add_port(std::vector<GraphPort>& ports, std::string_view name, ValueId value);
 
-// `name` with every character that a value's name cannot hold replaced.
-std::string value_name(std::string_view name);
+  size_t renamed_ = 0;
+};
 
 }  // namespace linnet

@@ -81,9 +81,7 @@ class GraphImporter {
       for (const Edge& edge : nodes_[i].inputs) needs[i].push_back(edge.node);
     }
     const ImportOrder order = import_order(needs, roots);
-    if (order.cycle != UINT32_MAX)
-      return fail(ErrorCode::Cycle, "node '%.*s' depends on itself", length_of(nodes_[order.cycle].name),
-                  nodes_[order.cycle].name.data());
+    if (order.cycle != UINT32_MAX) return cycle(nodes_[order.cycle]);
     for (const uint32_t node : order.nodes) TRY(import_node(node));
     for (size_t i = 0; i < outputs_.size(); ++i) {
       const std::string label = "output '" + std::string(outputs_[i].name) + "'";
@@ -99,6 +97,9 @@ class GraphImporter {
     TRY_ASSIGN(const Json topology, root_.member("modelTopology"));
     TRY_ASSIGN(const Json list, topology.member("node"));
     TRY(list.expect_array());
+    if (list.size() > Builder::kMaxNodes)
+      return fail(ErrorCode::TooLarge, "the model has %zu nodes; at most %zu are read", list.size(),
+                  Builder::kMaxNodes);
     nodes_.reserve(list.size());
     for (size_t i = 0; i < list.size(); ++i) {
       TopologyNode node;
@@ -116,6 +117,18 @@ class GraphImporter {
     for (size_t i = 0; i < list.size(); ++i) TRY(read_inputs(list[i]["input"], nodes_[i]));
     values_.resize(nodes_.size());
     return {};
+  }
+
+  // The loops of TensorFlow's control flow are cycles, and better named by their op.
+  static std::unexpected<Error> cycle(const TopologyNode& node) {
+    for (const char* op : {"Enter", "Merge", "Switch", "NextIteration", "LoopCond", "Exit"})
+      if (node.op == op) return unsupported(node);
+    return fail(ErrorCode::Cycle, "node '%.*s' depends on itself", length_of(node.name), node.name.data());
+  }
+
+  static std::unexpected<Error> unsupported(const TopologyNode& node) {
+    return fail(ErrorCode::UnsupportedOp, "op '%.*s' of node '%.*s' is not supported", length_of(node.op),
+                node.op.data(), length_of(node.name), node.name.data());
   }
 
   Result<void> read_inputs(Json inputs, TopologyNode& node) {
@@ -215,7 +228,8 @@ class GraphImporter {
         if (input.dims[i] == -1) input.dims[i] = signature.dims[i];
     }
     TRY_ASSIGN(const Shape shape, settle_input_shape(input, options_));
-    values_[index].push_back(builder_.add_input(port.name, node.name, input.dtype, shape));
+    TRY_ASSIGN(const ValueId value, builder_.add_input(port.name, node.name, input.dtype, shape));
+    values_[index].push_back(value);
     return {};
   }
 
@@ -257,9 +271,7 @@ class GraphImporter {
     if (node.op == "Const") return import_const(index);
     if (is_placeholder(node.op)) return add_input({node.name, {node.name}, {}}, index);
     const GraphOpImport* entry = find_graph_op(node.op);
-    if (entry == nullptr)
-      return fail(ErrorCode::UnsupportedOp, "op '%.*s' of node '%.*s' is not supported", length_of(node.op),
-                  node.op.data(), length_of(node.name), node.name.data());
+    if (entry == nullptr) return unsupported(node);
     const std::string label = "node '" + std::string(node.name) + "'";
     std::vector<ValueId> inputs;
     for (const Edge& edge : node.inputs) {

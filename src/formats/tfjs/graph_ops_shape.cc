@@ -133,7 +133,8 @@ Result<void> import_pack(GraphOp& op) {
                       op.shape(i).to_string().c_str(), op.shape(0).to_string().c_str());
     Ints dims = dims_of(op.shape(i));
     dims.insert(dims.begin() + axis, 1);
-    TRY_ASSIGN(const ValueId part, op.builder.reshape(op.part("part"), op.input(i), dims));
+    TRY_ASSIGN(const ValueId part,
+               op.builder.reshape(op.part("part" + std::to_string(i)), op.input(i), dims));
     parts.push_back(part);
   }
   TRY_ASSIGN(const ValueId result, concat(op, op.name(), std::move(parts), axis));
@@ -270,15 +271,16 @@ Result<void> build_parts(GraphOp& op, ValueId input, int64_t axis, const Ints& s
   const Shape shape = op.builder.shape(input);
   Ints begin(static_cast<size_t>(shape.rank()), 0);
   const size_t along = static_cast<size_t>(axis);
-  for (const int64_t run : sizes) {
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const std::string name =
+        i == 0 ? std::string(op.name()) : std::string(op.name()) + ":" + std::to_string(i);
     Ints size = dims_of(shape);
-    size[along] = run;
-    TRY_ASSIGN(ValueId part,
-               slice(op, drop_axis ? op.part("slice") : std::string(op.name()), input, begin, size));
-    begin[along] += run;
+    size[along] = sizes[i];
+    TRY_ASSIGN(ValueId part, slice(op, drop_axis ? name + "/slice" : name, input, begin, size));
+    begin[along] += sizes[i];
     if (drop_axis) {
       size.erase(size.begin() + axis);
-      TRY_ASSIGN(part, op.builder.reshape(op.name(), part, size));
+      TRY_ASSIGN(part, op.builder.reshape(name, part, size));
     }
     op.add_output(part);
   }

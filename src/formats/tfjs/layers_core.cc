@@ -98,8 +98,9 @@ Result<ValueId> import_merge(Layer& layer) {
   ValueId merged = layer.input();
   for (size_t i = 1; i < layer.inputs().size(); ++i) {
     const bool last = i + 1 == layer.inputs().size();
-    TRY_ASSIGN(merged, layer.builder.apply(kOp, last ? std::string(layer.name()) : layer.part("merge"),
-                                           {merged, layer.inputs()[i]}));
+    TRY_ASSIGN(merged, layer.builder.apply(
+                           kOp, last ? std::string(layer.name()) : layer.part("merge" + std::to_string(i)),
+                           {merged, layer.inputs()[i]}));
   }
   return merged;
 }
@@ -113,7 +114,8 @@ Result<ValueId> import_subtract(Layer& layer) {
 Result<ValueId> import_average(Layer& layer) {
   ValueId sum = layer.input();
   for (size_t i = 1; i < layer.inputs().size(); ++i) {
-    TRY_ASSIGN(sum, layer.builder.apply(ExprOp::add, layer.part("sum"), {sum, layer.inputs()[i]}));
+    TRY_ASSIGN(sum, layer.builder.apply(ExprOp::add, layer.part("sum" + std::to_string(i)),
+                                        {sum, layer.inputs()[i]}));
   }
   return layer.builder.apply(ExprOp::mul, layer.name(), sum,
                              1.0f / static_cast<float>(layer.inputs().size()));

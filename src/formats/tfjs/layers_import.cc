@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kMaxNesting = 8;
 // Shared layers are called more than once, but not without end.
-constexpr size_t kMaxCalls = size_t{1} << 20;
+constexpr size_t kMaxCalls = size_t{1} << 14;
 
 int length_of(std::string_view text) {
   return static_cast<int>(text.size());

@@ -143,6 +143,8 @@ Result<void> Weights::parse_group(Json entry) {
   }
   TRY_ASSIGN(const Json weights, entry.member("weights"));
   TRY(weights.expect_array());
+  if (weights.size() > kMaxWeights - weights_.size())
+    return fail(ErrorCode::TooLarge, "the manifest lists more than %zu weights", kMaxWeights);
   for (size_t i = 0; i < weights.size(); ++i) {
     TRY_ASSIGN(Weight weight, parse_weight(weights[i]));
     weight.group = groups_.size();

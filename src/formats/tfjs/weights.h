@@ -18,6 +18,7 @@ class Weights {
  public:
   // The most bytes that all shards of one model may hold.
   static constexpr uint64_t kMaxBytes = uint64_t{1} << 31;
+  static constexpr size_t kMaxWeights = size_t{1} << 16;
 
   // Fails with MalformedModel, UnsupportedType or TooLarge. `manifest` must outlive the weights.
   static Result<Weights> parse(Json manifest);

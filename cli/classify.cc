@@ -102,7 +102,7 @@ Command add_classify(CLI::App& parent) {
   auto options = std::make_shared<Options>();
   CLI::App* app = parent.add_subcommand("classify", "Says what JPEG, PNG and WebP images show");
   add_model_flags(*app, options->model, true);
-  app->add_option("IMAGE", options->images, "Image files or URLs")->required();
+  app->add_option("IMAGE", options->images, "Image files or URLs")->type_name("")->required();
   app->add_option(
          "--labels", options->labels,
          "File with the name of each class on its line; labels.txt beside the model is used by itself")

@@ -1,13 +1,44 @@
 #include "cli/commands.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
 
 #include "runtime/thread_pool.h"
 
 namespace linnet {
 namespace {
+
+constexpr size_t kHelpColumns = 80;  // of the descriptions
+
+// Breaks lines between words; CLI11 indents what follows a break.
+std::string wrap(const std::string& text) {
+  std::string out;
+  size_t line = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find(' ', at), text.size());
+    if (line != 0 && line + 1 + (end - at) > kHelpColumns) {
+      out += '\n';
+      line = 0;
+    } else if (line != 0) {
+      out += ' ';
+      ++line;
+    }
+    out.append(text, at, end - at);
+    line += end - at;
+    at = end + 1;
+  }
+  return out;
+}
+
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrap(CLI::Formatter::make_option_desc(option));
+  }
+};
 
 int report(const Error& error) {
   std::fprintf(stderr, "linnet: %s: %s\n", error_title(error.code()), error.detail());
@@ -18,6 +49,7 @@ int dispatch(int argc, const char* const* argv) {
   CLI::App app("Runs TensorFlow.js models.", "linnet");
   app.set_version_flag("--version", "linnet " LINNET_VERSION);
   app.require_subcommand(0, 1);
+  app.formatter(std::make_shared<HelpFormatter>());
   app.footer(
       "MODEL is a directory with a model.json, the path of such a file, or an http(s) URL.\n"
       "Results go to stdout, all else to stderr. Exit status: 0 done, 1 the work failed, 2 wrong usage.\n"
@@ -45,7 +77,9 @@ int dispatch(int argc, const char* const* argv) {
 }  // namespace
 
 void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
-  app.add_option("MODEL", flags.model, "Directory, model.json or URL of a TensorFlow.js model")->required();
+  app.add_option("MODEL", flags.model, "Directory, model.json or URL of a TensorFlow.js model")
+      ->type_name("")
+      ->required();
   app.add_option("--shape", flags.shapes,
                  "Shape of an input, for models that leave it open: NAME=1,224,224,3")
       ->type_name("NAME=SHAPE")

@@ -8,9 +8,8 @@ namespace linnet {
 namespace {
 
 using std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kRedraw{100};
+constexpr std::chrono::milliseconds kRedraw{100}, kPlainLine{5000};
 constexpr size_t kWidth = 30;
-constexpr size_t kPlainLines = 5;
 
 }  // namespace
 
@@ -18,12 +17,9 @@ Progress::Progress(std::string what, size_t total)
     : what_(std::move(what)),
       total_(total),
       terminal_(isatty(STDERR_FILENO) == 1),
-      start_(steady_clock::now()) {
-  if (terminal_) {
-    draw();
-  } else {
-    std::fprintf(stderr, "%zu %s\n", total_, what_.c_str());
-  }
+      start_(steady_clock::now()),
+      drawn_(start_) {
+  if (terminal_) draw();
 }
 
 Progress::~Progress() {
@@ -33,11 +29,11 @@ Progress::~Progress() {
 void Progress::step() {
   ++done_;
   const auto now = steady_clock::now();
-  if (terminal_ && (now - drawn_ >= kRedraw || done_ == total_)) {
-    drawn_ = now;
+  if (now - drawn_ < (terminal_ ? kRedraw : kPlainLine)) return;
+  drawn_ = now;
+  if (terminal_) {
     draw();
-  }
-  if (!terminal_ && done_ * kPlainLines / total_ != (done_ - 1) * kPlainLines / total_) {
+  } else {
     std::fprintf(stderr, "%zu of %zu %s\n", done_, total_, what_.c_str());
   }
 }

@@ -7,7 +7,7 @@
 
 namespace linnet {
 
-// A bar where stderr is a terminal; elsewhere one line at the start and one for each further fifth.
+// A bar where stderr is a terminal; elsewhere a line every few seconds, so that short work says nothing.
 class Progress {
  public:
   // `what` is a noun in the plural: "images".

@@ -1,0 +1,21 @@
+// The op suite's cases: those that the ops' own files hold, and one for each expression op.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace linnet::tests {
+
+struct OpCase {
+  std::string name;  // "conv2d/3"
+  std::string text;  // the graph
+  double low = -1;   // inputs are drawn from [low, high)
+  double high = 1;
+  double tolerance = 0;  // relative to the range of the outputs
+};
+
+std::vector<OpCase> op_cases();
+
+}  // namespace linnet::tests

@@ -1,0 +1,184 @@
+// The op suite: every op's cases, compiled for this target and compared with the reference kernels. Builds natively and
+// for each WebAssembly variant. `--export DIR` writes the cases, their data and the reference's results instead, for
+// comparison with TensorFlow.js.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "graph/op_def.h"
+#include "graph/text.h"
+#include "runtime/compile.h"
+#include "tests/ops/op_cases.h"
+
+namespace linnet::tests {
+
+namespace {
+
+struct Reference {
+  Graph graph;
+  std::vector<Tensor> values;  // of each value
+};
+
+// Whole numbers need more room than one unit to differ.
+double scale(const Value& value) {
+  return value.dtype == DType::I32 ? 10 : 1;
+}
+
+// Runs the graph node by node with the reference kernels, on drawn inputs.
+Result<Reference> run_case(const OpCase& op_case) {
+  Reference result;
+  TRY_ASSIGN(result.graph, parse_graph(op_case.text));
+  const Graph& graph = result.graph;
+  result.values.resize(graph.value_count());
+  uint32_t seed = 100;
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Value& value = graph.value(id);
+    if (value.is_constant()) {
+      result.values[id] = value.constant;
+      continue;
+    }
+    TRY_ASSIGN(result.values[id], Tensor::zeros(value.dtype, value.shape));
+    if (value.producer == kNone) fill_random(result.values[id].view(), seed++, op_case.low * scale(value), op_case.high * scale(value));
+  }
+  for (const Node& node : graph.nodes()) {
+    std::vector<TensorView> inputs, outputs;
+    for (ValueId id : node.inputs) inputs.push_back(result.values[id].view());
+    for (ValueId id : node.outputs) outputs.push_back(result.values[id].view());
+    run_reference(node, inputs, outputs);
+  }
+  return result;
+}
+
+// The largest difference of two tensors relative to the range of `expected`; NaN and infinity must stand in the same
+// places.
+double difference(const TensorView& expected, const TensorView& actual) {
+  double low = 0, high = 0, worst = 0;
+  for (int64_t i = 0; i < expected.elements(); ++i) {
+    const double e = element_as_double(expected.dtype, expected.data, i);
+    const double a = element_as_double(actual.dtype, actual.data, i);
+    if (std::isfinite(e) != std::isfinite(a) || std::isnan(e) != std::isnan(a)) return INFINITY;
+    if (!std::isfinite(e)) continue;
+    low = std::min(low, e);
+    high = std::max(high, e);
+    worst = std::max(worst, std::abs(e - a));
+  }
+  return worst > 0 ? worst / (high - low) : 0;
+}
+
+// The worst output of the case when compiled.
+Result<double> compiled_difference(const Reference& reference, bool optimise, int threads) {
+  TRY_ASSIGN(auto session, compile_cpu(reference.graph, {.threads = threads, .optimise = optimise}, nullptr));
+  double worst = 0;
+  // The second run meets whatever the first one left in the arena.
+  for (int run = 0; run < 2; ++run) {
+    for (size_t i = 0; i < session->inputs().size(); ++i) {
+      const TensorView input = session->input(i);
+      std::memcpy(input.data, reference.values[reference.graph.inputs[i].value].data(), input.bytes());
+    }
+    session->run();
+    for (size_t i = 0; i < session->outputs().size(); ++i)
+      worst = std::max(worst, difference(reference.values[reference.graph.outputs[i].value].view(), session->output(i)));
+  }
+  return worst;
+}
+
+bool passes(const OpCase& op_case, bool optimise, int threads) {
+  auto reference = run_case(op_case);
+  auto worst = reference ? compiled_difference(*reference, optimise, threads) : std::unexpected(reference.error());
+  if (worst && *worst <= op_case.tolerance) return true;
+  if (worst)
+    std::printf("FAILED %s: off by %.3g of the range, %.3g allowed (optimise %d, threads %d)\n", op_case.name.c_str(), *worst,
+                op_case.tolerance, optimise, threads);
+  else
+    std::printf("FAILED %s: %s: %s\n", op_case.name.c_str(), error_title(worst.error().code()), worst.error().detail());
+  return false;
+}
+
+bool write_file(const std::string& path, const void* data, size_t bytes) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  if (file == nullptr) return false;
+  const bool written = std::fwrite(data, 1, bytes, file) == bytes;
+  return std::fclose(file) == 0 && written;
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (char c : text) {
+    if (c == '\n')
+      result += "\\n";
+    else if (c == '"' || c == '\\')
+      result += std::string("\\") + c;
+    else
+      result += c;
+  }
+  return result + "\"";
+}
+
+// cases.json: [{name, op, tolerance, text, values: {name: {dtype, shape, file, output}}}], where values are the inputs,
+// constants and outputs, and files hold raw little-endian elements.
+int export_cases(const std::string& folder) {
+  std::string json = "[";
+  int number = 0;
+  for (const OpCase& op_case : op_cases()) {
+    auto reference = run_case(op_case);
+    if (!reference) {
+      std::printf("%s: %s\n", op_case.name.c_str(), reference.error().detail());
+      return 1;
+    }
+    const Graph& graph = reference->graph;
+    char tolerance[32];
+    std::snprintf(tolerance, sizeof tolerance, "%g", op_case.tolerance);
+    json += std::string(number > 0 ? ",\n" : "\n") + "{\"name\": " + quoted(op_case.name) + ", \"op\": " +
+            quoted(op_def(graph.node(0).op).name) + ", \"tolerance\": " + tolerance + ", \"text\": " + quoted(op_case.text) +
+            ", \"values\": {";
+    bool first = true;
+    for (ValueId id = 0; id < graph.value_count(); ++id) {
+      const Value& value = graph.value(id);
+      bool is_output = false;
+      for (const GraphPort& port : graph.outputs) is_output = is_output || port.value == id;
+      if (value.producer != kNone && !is_output) continue;
+      const std::string file = std::to_string(number) + "_" + std::to_string(id) + ".bin";
+      if (!write_file(folder + "/" + file, reference->values[id].data(), reference->values[id].bytes())) {
+        std::printf("cannot write %s/%s\n", folder.c_str(), file.c_str());
+        return 1;
+      }
+      json += std::string(first ? "" : ", ") + quoted(value.name) + ": {\"dtype\": \"" + dtype_name(value.dtype) +
+              "\", \"shape\": " + value.shape.to_string() + ", \"file\": " + quoted(file) +
+              ", \"output\": " + (is_output ? "true" : "false") + "}";
+      first = false;
+    }
+    json += "}}";
+    ++number;
+  }
+  json += "\n]\n";
+  if (!write_file(folder + "/cases.json", json.data(), json.size())) return 1;
+  std::printf("%d cases\n", number);
+  return 0;
+}
+
+int run_all() {
+  int passed = 0, failed = 0;
+  for (const OpCase& op_case : op_cases()) {
+    bool good = passes(op_case, true, 1) && passes(op_case, false, 1);
+#if !defined(__wasm__)
+    good = good && passes(op_case, true, 3);
+#endif
+    ++(good ? passed : failed);
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 && passed > 0 ? 0 : 1;
+}
+
+}  // namespace
+
+}  // namespace linnet::tests
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--export") == 0) return linnet::tests::export_cases(argv[2]);
+  if (argc > 1) {
+    std::printf("usage: linnet_optest [--export DIR]\n");
+    return 2;
+  }
+  return linnet::tests::run_all();
+}

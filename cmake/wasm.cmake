@@ -25,3 +25,16 @@ if(LINNET_WASM_THREADS)
     -Wl,--initial-memory=${initial_bytes},--max-memory=${maximum_bytes}
     -Wl,--export=__stack_pointer,--export=__wasm_init_tls,--export=__tls_size,--export=__tls_align)
 endif()
+
+# The op suite as a WASI command, over an engine that carries the ops' cases.
+add_library(linnet_engine_cases STATIC EXCLUDE_FROM_ALL ${engine_sources})
+target_include_directories(linnet_engine_cases PUBLIC src ${PROJECT_SOURCE_DIR})
+target_compile_definitions(linnet_engine_cases PUBLIC LINNET_OP_CASES)
+target_link_libraries(linnet_engine_cases PUBLIC linnet_flags)
+add_executable(linnet_optest EXCLUDE_FROM_ALL tests/ops/optest.cc tests/ops/op_cases.cc)
+target_link_libraries(linnet_optest PRIVATE linnet_engine_cases)
+if(LINNET_WASM_THREADS)
+  target_link_options(linnet_optest PRIVATE
+    -Wl,--import-memory,--shared-memory,--no-check-features
+    -Wl,--initial-memory=${initial_bytes},--max-memory=${maximum_bytes})
+endif()

@@ -96,13 +96,13 @@ ValueId Graph::add_constant(std::string name, Tensor tensor) {
   return id;
 }
 
-Result<NodeId> Graph::add_node(Op op, std::string name, std::vector<ValueId> inputs, Attrs attrs) {
-  for (ValueId input : inputs) CHECK(input < values_.size());
+Result<NodeId> Graph::add_node(Op op, std::string name, std::vector<ValueId> operands, Attrs attrs) {
+  for (ValueId input : operands) CHECK(input < values_.size());
   const NodeId id = static_cast<NodeId>(nodes_.size());
-  nodes_.push_back({op, std::move(name), std::move(inputs), {}, std::move(attrs)});
+  nodes_.push_back({op, std::move(name), std::move(operands), {}, std::move(attrs)});
   Node& node = nodes_.back();
-  const int outputs = op_def(op).outputs;
-  for (int i = 0; i < outputs; ++i) {
+  const int results = op_def(op).outputs;
+  for (int i = 0; i < results; ++i) {
     const std::string result = i == 0 ? node.name : node.name + ":" + std::to_string(i);
     node.outputs.push_back(add_value(result, DType::F32, {}, id));
   }
@@ -115,16 +115,16 @@ Result<NodeId> Graph::add_node(Op op, std::string name, std::vector<ValueId> inp
   return id;
 }
 
-Result<ValueId> Graph::add(Op op, std::string name, std::vector<ValueId> inputs, Attrs attrs) {
-  TRY_ASSIGN(const NodeId id, add_node(op, std::move(name), std::move(inputs), std::move(attrs)));
+Result<ValueId> Graph::add(Op op, std::string name, std::vector<ValueId> operands, Attrs attrs) {
+  TRY_ASSIGN(const NodeId id, add_node(op, std::move(name), std::move(operands), std::move(attrs)));
   return nodes_[id].outputs[0];
 }
 
 Result<void> Graph::infer(NodeId id) {
   const Node& node = nodes_[id];
-  std::vector<Value*> outputs;
-  for (ValueId output : node.outputs) outputs.push_back(&values_[output]);
-  return infer_node(*this, node, outputs);
+  std::vector<Value*> results;
+  for (ValueId output : node.outputs) results.push_back(&values_[output]);
+  return infer_node(*this, node, results);
 }
 
 Result<void> Graph::infer_types() {

@@ -62,6 +62,13 @@ Result<Shape> Shape::make(std::span<const int64_t> dims, DType dtype, std::strin
   return shape;
 }
 
+Shape Shape::of_checked(std::span<const int32_t> dims) {
+  CHECK(dims.size() <= kMaxRank);
+  Shape shape;
+  for (int32_t dim : dims) shape.dims_[static_cast<size_t>(shape.rank_++)] = dim;
+  return shape;
+}
+
 int64_t Shape::elements() const {
   int64_t count = 1;
   for (int32_t dim : dims()) count *= dim;

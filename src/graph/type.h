@@ -37,6 +37,9 @@ class Shape {
   // the tensor in the message.
   static Result<Shape> make(std::span<const int64_t> dims, DType dtype, std::string_view what);
 
+  // From dimensions that `make` accepted before.
+  static Shape of_checked(std::span<const int32_t> dims);
+
   int rank() const { return rank_; }
   int32_t operator[](int axis) const { return dims_[static_cast<size_t>(axis)]; }
   void set(int axis, int64_t size) { dims_[static_cast<size_t>(axis)] = static_cast<int32_t>(size); }

@@ -64,9 +64,12 @@ MemoryPlan plan_memory(std::span<const Lifetime> buffers) {
   std::vector<uint32_t> by_size(buffers.size());
   std::iota(by_size.begin(), by_size.end(), 0u);
   std::vector<uint32_t> by_pressure = by_size;
-  std::stable_sort(by_size.begin(), by_size.end(), [&](uint32_t a, uint32_t b) { return buffers[a].bytes > buffers[b].bytes; });
-  std::stable_sort(by_pressure.begin(), by_pressure.end(), [&](uint32_t a, uint32_t b) {
-    return pressure[a] != pressure[b] ? pressure[a] > pressure[b] : buffers[a].bytes > buffers[b].bytes;
+  const auto larger = [&](uint32_t a, uint32_t b) {
+    return buffers[a].bytes != buffers[b].bytes ? buffers[a].bytes > buffers[b].bytes : a < b;
+  };
+  std::sort(by_size.begin(), by_size.end(), larger);
+  std::sort(by_pressure.begin(), by_pressure.end(), [&](uint32_t a, uint32_t b) {
+    return pressure[a] != pressure[b] ? pressure[a] > pressure[b] : larger(a, b);
   });
 
   std::vector<uint32_t> best_order = by_size;

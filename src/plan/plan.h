@@ -13,6 +13,9 @@
 
 namespace linnet {
 
+// The largest arena and the most weights that a Ref can address.
+inline constexpr uint64_t kMaxArenaBytes = uint64_t{1} << 31;
+
 // Where bytes lie: an arena or weights offset. One word, so that step parameters are flat.
 class Ref {
  public:

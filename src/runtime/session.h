@@ -16,7 +16,7 @@ namespace linnet {
 
 class Session {
  public:
-  // Takes the plan and its packed weights, allocates the arena, and starts `pool_threads - 1` helpers (1: none).
+  // Takes the plan and its packed weights, allocates the arena, and makes a pool of `threads`, the caller's included.
   // Fails with OutOfMemory.
   static Result<std::unique_ptr<Session>> create(Plan plan, int threads);
 
@@ -30,7 +30,7 @@ class Session {
 
   // One inference. Allocates nothing.
   void run();
-  // One inference that adds each step's seconds to `seconds[step]` (plan().steps() entries).
+  // One inference that adds each step's seconds to `seconds[step]` (plan().step_count entries).
   void run_profiled(std::span<double> seconds);
 
   const Plan& plan() const { return plan_; }
@@ -41,6 +41,8 @@ class Session {
 
  private:
   Session() = default;
+  void run_step(const StepHeader& header, const uint32_t* parameters);
+
   Plan plan_;
   Buffer arena_;
   std::unique_ptr<ThreadPool> pool_;

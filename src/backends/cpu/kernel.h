@@ -1,0 +1,52 @@
+// The contract of every CPU kernel.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "base/range.h"
+#include "plan/plan.h"
+
+namespace linnet::cpu {
+
+// Where a plan's refs point during one run.
+struct Memory {
+  std::byte* arena;
+  const std::byte* weights;
+  const Plan* plan;
+
+  template <class T>
+  T* at(Ref ref) const {
+    std::byte* base = ref.in_weights() ? const_cast<std::byte*>(weights) : arena;
+    return reinterpret_cast<T*>(base + ref.offset());
+  }
+};
+
+// Computes units [range.begin, range.end) of a step. `scratch` is this thread's own. Allocates nothing, keeps nothing.
+using Kernel = void (*)(const Memory& memory, const uint32_t* parameters, Range range, std::byte* scratch);
+
+// The kernel of a step.
+Kernel kernel_of(PlanOp op);
+
+// Reads a parameter struct off the words.
+template <class T>
+T read_params(const uint32_t*& words) {
+  static_assert(sizeof(T) % sizeof(uint32_t) == 0);
+  T params;
+  std::memcpy(&params, words, sizeof params);
+  words += sizeof(T) / sizeof(uint32_t);
+  return params;
+}
+
+void gemm(const Memory&, const uint32_t*, Range, std::byte*);
+void depthwise(const Memory&, const uint32_t*, Range, std::byte*);
+void pool(const Memory&, const uint32_t*, Range, std::byte*);
+void elementwise(const Memory&, const uint32_t*, Range, std::byte*);
+void global_mean(const Memory&, const uint32_t*, Range, std::byte*);
+void softmax(const Memory&, const uint32_t*, Range, std::byte*);
+void resize_bilinear(const Memory&, const uint32_t*, Range, std::byte*);
+void copy_rows(const Memory&, const uint32_t*, Range, std::byte*);
+void pad_constant(const Memory&, const uint32_t*, Range, std::byte*);
+void reference(const Memory&, const uint32_t*, Range, std::byte*);
+
+}  // namespace linnet::cpu

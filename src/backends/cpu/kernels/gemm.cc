@@ -1,0 +1,160 @@
+// Convolution and matrix multiplication as one kernel: tiles of kTileRows output pixels by kTileColumns outputs, read
+// through a table of pointers to input pixels (the indirection buffer of Dukhan 2019, built per block of rows).
+#include <algorithm>
+#include <limits>
+
+#include "backends/cpu/kernels/program.h"
+#include "simd/simd.h"
+
+namespace linnet::cpu {
+
+namespace {
+
+using simd::V;
+using simd::kTileColumns;
+using simd::kTileRows;
+using simd::kTileVectors;
+using simd::kWidth;
+
+// What a tile of `kRows` rows is computed from. `pixels[t * kTileRows + r]` is where row r reads for tap t; `panel` is
+// [tap][channel][column].
+struct Tile {
+  const float* const* pixels;
+  const float* panel;
+  const float* bias;
+  uint32_t taps, channels;
+  float* const* targets;
+  uint32_t column, columns;  // the first column, and how many there are from it
+  V low, high;
+};
+
+template <int kRows>
+void accumulate(const Tile& tile, V (&sums)[kRows][kTileVectors]) {
+  const float* const* pixels = tile.pixels;
+  const float* panel = tile.panel;
+  const uint32_t channels = tile.channels;
+  for (uint32_t t = 0; t < tile.taps; ++t, pixels += kTileRows) {
+    const float* rows[kRows];
+    for (int r = 0; r < kRows; ++r) rows[r] = pixels[r];
+    for (uint32_t c = 0; c < channels; ++c, panel += kTileColumns) {
+      V b[kTileVectors];
+#pragma clang loop unroll(full)
+      for (int v = 0; v < kTileVectors; ++v) b[v] = simd::load(panel + v * kWidth);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < kRows; ++r) {
+        const V a = simd::splat(rows[r][c]);
+#pragma clang loop unroll(full)
+        for (int v = 0; v < kTileVectors; ++v) sums[r][v] = simd::multiply_add(a, b[v], sums[r][v]);
+      }
+    }
+  }
+}
+
+void store_row(float* out, const V (&sums)[kTileVectors], V low, V high, uint32_t columns) {
+  for (int v = 0; v < kTileVectors; ++v) {
+    const V value = simd::min(simd::max(sums[v], low), high);
+    const int left = static_cast<int>(columns) - v * kWidth;
+    if (left >= kWidth)
+      simd::store(out + v * kWidth, value);
+    else if (left > 0)
+      simd::store_partial(out + v * kWidth, value, left);
+  }
+}
+
+template <int kRows>
+void run_tile(const Tile& tile) {
+  V sums[kRows][kTileVectors];
+  for (int r = 0; r < kRows; ++r)
+    for (int v = 0; v < kTileVectors; ++v) sums[r][v] = simd::load(tile.bias + v * kWidth);
+  accumulate<kRows>(tile, sums);
+  for (int r = 0; r < kRows; ++r) store_row(tile.targets[r] + tile.column, sums[r], tile.low, tile.high, tile.columns);
+}
+
+// The kernel for the rows that are left: from `kRows` down to 1.
+template <int kRows = kTileRows>
+void run_rows(const Tile& tile, uint32_t rows) {
+  if constexpr (kRows > 1) {
+    if (rows < static_cast<uint32_t>(kRows)) return run_rows<kRows - 1>(tile, rows);
+  }
+  run_tile<kRows>(tile);
+}
+
+class GemmBlock {
+ public:
+  GemmBlock(const Memory& memory, const GemmParams& p, std::byte* scratch)
+      : p_(p), x_(memory.at<float>(p.x)), zeros_(memory.at<float>(p.zeros)), out_(memory.at<float>(p.out)),
+        weights_(memory.at<float>(p.weights)), bias_(memory.at<float>(p.bias)), taps_(p.kernel_y * p.kernel_x) {
+    pixels_ = reinterpret_cast<const float**>(scratch);
+    targets_ = reinterpret_cast<float**>(scratch + sizeof(float*) * p.block_rows * taps_);
+  }
+
+  // Rows [first, first + count) of the grid; results go to the output, or one after another to `raw`.
+  void run(uint32_t first, uint32_t count, float* raw) {
+    for (uint32_t r = 0; r < count; ++r) fill_pointers(first + r, r, raw);
+    const V low = simd::splat(p_.low), high = simd::splat(p_.high);
+    for (uint32_t column = 0; column < p_.out_channels; column += kTileColumns) {
+      const float* panel = weights_ + static_cast<size_t>(column) * taps_ * p_.channels;
+      for (uint32_t r = 0; r < count; r += kTileRows)
+        run_rows({pixels_ + static_cast<size_t>(r) * taps_, panel, bias_ + column, taps_, p_.channels, targets_ + r,
+                  column, p_.out_channels - column, low, high},
+                 count - r);
+    }
+  }
+
+ private:
+  const float** pixel_slot(uint32_t r, uint32_t t) {
+    const uint32_t tile = r / kTileRows, lane = r % kTileRows;
+    return pixels_ + (static_cast<size_t>(tile) * taps_ + t) * kTileRows + lane;
+  }
+
+  void fill_pointers(uint32_t row, uint32_t r, float* raw) {
+    const uint32_t gx = row % p_.grid_w, gy = row / p_.grid_w % p_.grid_h, n = row / p_.grid_w / p_.grid_h;
+    const size_t oy = static_cast<size_t>(gy) * p_.grid_stride_y + p_.grid_y;
+    const size_t ox = static_cast<size_t>(gx) * p_.grid_stride_x + p_.grid_x;
+    targets_[r] = raw != nullptr
+                      ? raw + static_cast<size_t>(r) * p_.out_channels
+                      : out_ + ((static_cast<size_t>(n) * p_.out_h + oy) * p_.out_w + ox) * p_.out_channels;
+    uint32_t t = 0;
+    for (uint32_t ky = 0; ky < p_.kernel_y; ++ky) {
+      const int32_t iy = static_cast<int32_t>(gy * p_.stride_y + ky * p_.dilation_y) - p_.pad_top;
+      for (uint32_t kx = 0; kx < p_.kernel_x; ++kx, ++t) {
+        const int32_t ix = static_cast<int32_t>(gx * p_.stride_x + kx * p_.dilation_x) - p_.pad_left;
+        const bool inside = static_cast<uint32_t>(iy) < p_.in_h && static_cast<uint32_t>(ix) < p_.in_w;
+        *pixel_slot(r, t) = inside ? x_ + ((static_cast<size_t>(n) * p_.in_h + static_cast<size_t>(iy)) * p_.in_w +
+                                           static_cast<size_t>(ix)) *
+                                              p_.channels
+                                   : zeros_;
+      }
+    }
+  }
+
+  const GemmParams& p_;
+  const float* x_;
+  const float* zeros_;
+  float* out_;
+  const float* weights_;
+  const float* bias_;
+  uint32_t taps_;
+  const float** pixels_;
+  float** targets_;
+};
+
+}  // namespace
+
+void gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
+  const auto p = read_params<GemmParams>(words);
+  GemmBlock block(memory, p, scratch);
+  const size_t pointers = static_cast<size_t>(p.block_rows) * (p.kernel_y * p.kernel_x + 1) * sizeof(void*);
+  float* raw = reinterpret_cast<float*>(scratch + align_up(pointers, kTensorAlignment));
+  std::byte* registers =
+      reinterpret_cast<std::byte*>(raw) + align_up(sizeof(float) * p.block_rows * p.out_channels, kTensorAlignment);
+  const uint32_t rows = p.batch * p.grid_h * p.grid_w;
+  for (uint32_t unit = range.begin; unit < range.end; ++unit) {
+    const uint32_t first = unit * p.block_rows, count = std::min(p.block_rows, rows - first);
+    block.run(first, count, p.has_epilogue != 0 ? raw : nullptr);
+    if (p.has_epilogue != 0)
+      run_program(memory, words, {first, first + count}, memory.at<float>(p.out), raw, first, registers);
+  }
+}
+
+}  // namespace linnet::cpu

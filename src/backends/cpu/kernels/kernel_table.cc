@@ -1,0 +1,31 @@
+#include "backends/cpu/kernel.h"
+
+namespace linnet::cpu {
+
+Kernel kernel_of(PlanOp op) {
+  switch (op) {
+    case PlanOp::Gemm:
+      return gemm;
+    case PlanOp::Depthwise:
+      return depthwise;
+    case PlanOp::Pool:
+      return pool;
+    case PlanOp::Elementwise:
+      return elementwise;
+    case PlanOp::GlobalMean:
+      return global_mean;
+    case PlanOp::Softmax:
+      return softmax;
+    case PlanOp::ResizeBilinear:
+      return resize_bilinear;
+    case PlanOp::CopyRows:
+      return copy_rows;
+    case PlanOp::PadConstant:
+      return pad_constant;
+    case PlanOp::Reference:
+      return reference;
+  }
+  return nullptr;
+}
+
+}  // namespace linnet::cpu

@@ -1,0 +1,161 @@
+#include "backends/cpu/lower.h"
+
+#include <algorithm>
+
+#include "backends/cpu/epilogue.h"
+#include "backends/cpu/params.h"
+#include "graph/op_def.h"
+
+namespace linnet::cpu {
+
+namespace {
+
+// Below so much work a second thread costs more than it brings.
+constexpr int64_t kParallelCost = 60'000;
+
+LowerFunction lowering_of(Op op) {
+  switch (op) {
+    case Op::conv2d:
+      return lower_conv2d;
+    case Op::conv2d_transpose:
+      return lower_conv2d_transpose;
+    case Op::matmul:
+      return lower_matmul;
+    case Op::depthwise_conv2d:
+      return lower_depthwise_conv2d;
+    case Op::avg_pool:
+    case Op::max_pool:
+      return lower_pool;
+    case Op::elementwise:
+      return lower_elementwise;
+    case Op::reduce:
+      return lower_reduce;
+    case Op::softmax:
+      return lower_softmax;
+    case Op::resize_bilinear:
+      return lower_resize_bilinear;
+    case Op::concat:
+      return lower_concat;
+    case Op::pad:
+      return lower_pad;
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+Lowering::Lowering(const Graph& graph, std::vector<Ref> refs, Plan& plan, int threads)
+    : graph_(graph), refs_(std::move(refs)), plan_(plan), threads_(threads) {}
+
+Ref Lowering::ref(ValueId id) {
+  if (!refs_[id].is_none()) return refs_[id];
+  const Tensor& constant = graph_.value(id).constant;
+  CHECK(!constant.empty());
+  refs_[id] = add_weights(constant.bytes(), [constant](std::byte* to) {
+    if (constant.bytes() > 0) std::memcpy(to, constant.data(), constant.bytes());
+  });
+  return refs_[id];
+}
+
+Ref Lowering::add_weights(uint64_t bytes, std::function<void(std::byte*)> fill) {
+  const uint64_t offset = weights_bytes_;
+  weights_bytes_ += align_up(bytes, kTensorAlignment);
+  tasks_.push_back({offset, std::move(fill)});
+  return Ref::weights(offset);
+}
+
+void Lowering::reserve_zeros(uint32_t count) {
+  zeros_ = add_weights(count * sizeof(float), [](std::byte*) {});
+}
+
+void Lowering::emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters) {
+  const uint32_t threads = cost < kParallelCost ? 1 : std::min(units, static_cast<uint32_t>(threads_));
+  plan_.append_step({op, 0, units, node_, std::max(threads, 1u)}, parameters);
+}
+
+void Lowering::need_scratch(uint64_t bytes) {
+  plan_.scratch_bytes = std::max(plan_.scratch_bytes, align_up(bytes, kTensorAlignment));
+}
+
+Result<void> Lowering::run(bool only_reference) {
+  uint32_t channels = 0;
+  for (const Node& node : graph_.nodes())
+    if (!node.inputs.empty() && shape(node.inputs[0]).rank() > 0)
+      channels = std::max(channels, static_cast<uint32_t>(shape(node.inputs[0]).back()));
+  reserve_zeros(channels);
+  for (NodeId id = 0; id < graph_.node_count(); ++id) {
+    if (auto lowered = lower_node(id, only_reference); !lowered)
+      return std::unexpected(lowered.error().within(describe(graph_.node(id))));
+  }
+  // Outputs that are constants get a place too.
+  for (const GraphPort& port : graph_.outputs) ref(port.value);
+  return {};
+}
+
+Result<void> Lowering::lower_node(NodeId id, bool only_reference) {
+  const Node& node = graph_.node(id);
+  if ((op_def(node.op).traits & kTraitView) != 0) {
+    refs_[node.outputs[0]] = ref(node.inputs[0]);
+    return {};
+  }
+  node_ = static_cast<uint32_t>(plan_.node_names.size());
+  plan_.node_names.push_back(node.name);
+  if (shape(node.outputs[0]).elements() == 0) return {};
+  const LowerFunction lower = only_reference ? nullptr : lowering_of(node.op);
+  if (lower != nullptr) {
+    TRY_ASSIGN(const bool lowered, lower(*this, node));
+    if (lowered) return {};
+  }
+  return lower_reference(node);
+}
+
+Result<void> Lowering::lower_reference(const Node& node) {
+  if (node.inputs.size() + node.outputs.size() > kMaxReferenceTensors)
+    return fail(ErrorCode::TooLarge, "%zu operands, at most %u are supported", node.inputs.size(), kMaxReferenceTensors);
+  std::vector<uint32_t> words;
+  append_params(words, ReferenceParams{static_cast<uint32_t>(plan_.reference_nodes.size()),
+                                       static_cast<uint32_t>(node.inputs.size()),
+                                       static_cast<uint32_t>(node.outputs.size())});
+  for (const std::vector<ValueId>* values : {&node.inputs, &node.outputs})
+    for (ValueId id : *values) {
+      ReferenceTensor tensor{ref(id), static_cast<uint32_t>(graph_.value(id).dtype),
+                             static_cast<uint32_t>(shape(id).rank()), {}};
+      std::copy(shape(id).dims().begin(), shape(id).dims().end(), tensor.dims);
+      append_params(words, tensor);
+    }
+  plan_.reference_nodes.push_back(node);
+  emit(PlanOp::Reference, 1, 0, words);
+  return {};
+}
+
+Result<void> Lowering::pack() {
+  if (weights_bytes_ > kMaxArenaBytes)
+    return fail(ErrorCode::TooLarge, "the weights take %llu bytes, at most %llu are possible",
+                static_cast<unsigned long long>(weights_bytes_), static_cast<unsigned long long>(kMaxArenaBytes));
+  TRY_ASSIGN(plan_.weights, Buffer::allocate(weights_bytes_));
+  std::memset(plan_.weights.data(), 0, plan_.weights.size());
+  for (PackTask& task : tasks_) {
+    task.fill(plan_.weights.data() + task.offset);
+    task.fill = nullptr;
+  }
+  return {};
+}
+
+bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
+  const Shape& result = graph.value(node.outputs[0]).shape;
+  if (!(graph.value(node.inputs[input]).shape == result)) return false;
+  switch (node.op) {
+    case Op::elementwise:
+    case Op::softmax:
+      return true;
+    case Op::conv2d:
+    case Op::depthwise_conv2d:
+      // The epilogue reads an element of its operand just before it writes that element of the result.
+      return input >= static_cast<size_t>(own_inputs(node)) && has_row_epilogue(graph, node);
+    default:
+      return false;
+  }
+}
+
+}  // namespace linnet::cpu

@@ -1,0 +1,85 @@
+// Lowering: one graph node to the steps of a CPU plan.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "graph/graph.h"
+#include "plan/plan.h"
+
+namespace linnet::cpu {
+
+// Collects a plan's steps and the constants that they need in packed form.
+class Lowering {
+ public:
+  // `refs[value]` is where each value lies in the arena; none for constants. `threads` is how many will run the plan.
+  Lowering(const Graph& graph, std::vector<Ref> refs, Plan& plan, int threads);
+
+  const Graph& graph() const { return graph_; }
+  int threads() const { return threads_; }
+  const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
+  // Where the value's elements lie; a constant is copied to the weights on first use.
+  Ref ref(ValueId id);
+  // `bytes` of weights that `fill` will write once all sizes are known.
+  Ref add_weights(uint64_t bytes, std::function<void(std::byte*)> fill);
+  // As many f32 zeros as `count`, shared between steps; `count` is at most that of an earlier reserve_zeros.
+  Ref zeros() const { return zeros_; }
+  void reserve_zeros(uint32_t count);
+
+  // Appends one step of the node being lowered. `cost` is its work in multiply-adds or as many memory accesses: small
+  // steps stay on one thread.
+  void emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters);
+  // Every thread has at least so much scratch.
+  void need_scratch(uint64_t bytes);
+
+  // Lowers all nodes in order. With `only_reference` every node runs by its reference kernel.
+  Result<void> run(bool only_reference);
+  // Allocates the weights and fills them.
+  Result<void> pack();
+
+ private:
+  Result<void> lower_node(NodeId id, bool only_reference);
+  Result<void> lower_reference(const Node& node);
+
+  struct PackTask {
+    uint64_t offset;
+    std::function<void(std::byte*)> fill;
+  };
+  const Graph& graph_;
+  std::vector<Ref> refs_;
+  Plan& plan_;
+  int threads_;
+  uint32_t node_ = 0;
+  Ref zeros_ = Ref::none();
+  uint64_t weights_bytes_ = 0;
+  std::vector<PackTask> tasks_;
+};
+
+// Lowers `node` and gives true, or false when its shapes, types or attributes need the reference kernel. One function
+// for each op, in lower/<op>.cc.
+using LowerFunction = Result<bool> (*)(Lowering&, const Node&);
+Result<bool> lower_conv2d(Lowering&, const Node&);
+Result<bool> lower_conv2d_transpose(Lowering&, const Node&);
+Result<bool> lower_matmul(Lowering&, const Node&);
+Result<bool> lower_depthwise_conv2d(Lowering&, const Node&);
+Result<bool> lower_pool(Lowering&, const Node&);
+Result<bool> lower_elementwise(Lowering&, const Node&);
+Result<bool> lower_reduce(Lowering&, const Node&);
+Result<bool> lower_softmax(Lowering&, const Node&);
+Result<bool> lower_resize_bilinear(Lowering&, const Node&);
+Result<bool> lower_concat(Lowering&, const Node&);
+Result<bool> lower_pad(Lowering&, const Node&);
+
+// The planner's question, answered for the kernels that the lowering picks: may the result overwrite operand `input`?
+bool can_overwrite(const Graph& graph, const Node& node, size_t input);
+
+// Appends a parameter struct to a step's words.
+template <class T>
+void append_params(std::vector<uint32_t>& words, const T& params) {
+  static_assert(sizeof(T) % sizeof(uint32_t) == 0);
+  const size_t at = words.size();
+  words.resize(at + sizeof(T) / sizeof(uint32_t));
+  std::memcpy(words.data() + at, &params, sizeof params);
+}
+
+}  // namespace linnet::cpu

@@ -1,0 +1,27 @@
+// One Gemm step, as conv2d, conv2d_transpose and matmul make it.
+#pragma once
+
+#include <functional>
+
+#include "backends/cpu/epilogue.h"
+#include "backends/cpu/params.h"
+
+namespace linnet::cpu {
+
+// Weight of tap `tap`, input channel `channel`, output `column`, from the constant's elements.
+using WeightAt = std::function<float(const float* weights, uint32_t tap, uint32_t channel, uint32_t column)>;
+
+// Fills x, weights, bias, zeros and block_rows of `params`, whose geometry is set, and emits the step. `weights` and
+// `bias` (kNone: zeros) are constants.
+void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
+               const WeightAt& weight_at, const EpilogueLowering& epilogue);
+
+// The optional bias of a node with up to three operands of its own.
+ValueId bias_operand(const Node& node);
+// Are the node's weights (operand 1) and bias, if any, constant?
+bool has_constant_weights(const Graph& graph, const Node& node);
+
+// `count` f32 of constant `id` (kNone: zeros), filled up with zeros to `padded`.
+Ref pack_bias(Lowering& lowering, ValueId id, uint32_t count, uint32_t padded);
+
+}  // namespace linnet::cpu

@@ -1,0 +1,118 @@
+// The parameters of each step of a CPU plan. Flat words: no pointers, so that a plan can be dumped and checked.
+#pragma once
+
+#include <cstdint>
+
+#include "plan/plan.h"
+
+namespace linnet::cpu {
+
+// out[r, o] = clamp(sum over taps t and channels c of x[pixel(r, t), c] * w[t, c, o] + bias[o]), for the output pixels r
+// of one grid: convolution by indirection (Dukhan 2019) and, with one tap, matrix multiplication.
+struct GemmParams {
+  Ref x;        // [batch, in_h, in_w, channels]
+  Ref weights;  // panels of kTileColumns outputs: [panel][tap][channel][column], zero-filled at the end
+  Ref bias;     // one for each column of the panels
+  Ref out;      // [batch, out_h, out_w, out_channels]
+  Ref zeros;    // `channels` zeros: what taps outside the input read
+  uint32_t batch, in_h, in_w, channels;
+  uint32_t out_h, out_w, out_channels;
+  uint32_t grid_h, grid_w;              // output pixels that this step computes
+  uint32_t grid_stride_y, grid_stride_x;  // from one to the next in the output, and the first one
+  uint32_t grid_y, grid_x;
+  uint32_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
+  int32_t pad_top, pad_left;
+  uint32_t block_rows;  // output pixels that share one table of pointers
+  float low, high;
+  uint32_t has_epilogue;  // an elementwise program follows, over `block_rows` rows of raw results in scratch
+};
+
+struct DepthwiseParams {
+  Ref x;        // [batch, in_h, in_w, channels]
+  Ref weights;  // [tap][channel], channels filled up to whole vectors
+  Ref bias;     // [channel]
+  Ref out;      // [batch, out_h, out_w, channels]
+  uint32_t batch, in_h, in_w, channels, out_h, out_w;
+  uint32_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
+  int32_t pad_top, pad_left;
+  float low, high;
+  uint32_t has_epilogue;  // an elementwise program follows, over one row of raw results in scratch
+};
+
+struct PoolParams {
+  Ref x, out;
+  uint32_t batch, in_h, in_w, channels, out_h, out_w;
+  uint32_t kernel_y, kernel_x, stride_y, stride_x;
+  int32_t pad_top, pad_left;
+  uint32_t is_max;
+};
+
+// An elementwise program, in words:
+//   ProgramHeader, operands (ProgramOperand each), instructions (ProgramInstruction each)
+// over elements seen as rows x columns; operand element (r, c) is at r * row_stride + c * column_stride.
+struct ProgramHeader {
+  uint32_t operands;
+  uint32_t instructions;
+  uint32_t columns;
+  uint32_t first_register;  // operands come first, then one register for each instruction
+};
+struct ProgramOperand {
+  Ref ref;  // none: the raw result of the op that the program is the epilogue of
+  uint32_t row_stride, column_stride;
+};
+struct ProgramInstruction {
+  uint8_t op;  // ExprOp
+  uint8_t operands[3];
+  float value;
+};
+
+// Rows of `columns` elements, by a program, into `out`.
+struct ElementwiseParams {
+  Ref out;
+  uint32_t rows;
+};
+
+// out[n, c] = mean over r of x[n, r, c].
+struct GlobalMeanParams {
+  Ref x, out;
+  uint32_t batch, rows, channels;
+};
+
+struct SoftmaxParams {
+  Ref x, out;
+  uint32_t rows, columns;
+};
+
+struct ResizeParams {
+  Ref x, out;
+  Ref taps_y, taps_x;  // ResizeTap of each output row and column
+  uint32_t batch, in_h, in_w, channels, out_h, out_w;
+};
+
+// Copies `rows` runs of `row_bytes`.
+struct CopyRowsParams {
+  Ref x, out;
+  uint32_t rows, row_bytes, x_stride, out_stride;  // bytes
+};
+
+// Constant padding of up to four axes, in elements of 4 bytes.
+struct PadParams {
+  Ref x, out;
+  uint32_t in[4], out_dims[4], before[4];
+  uint32_t value;  // its bits
+};
+
+// A node of more operands and results than this cannot run by its reference kernel.
+inline constexpr uint32_t kMaxReferenceTensors = 64;
+
+// A node run by its reference kernel: Plan::reference_nodes[node], its tensors after this.
+struct ReferenceParams {
+  uint32_t node, inputs, outputs;
+};
+struct ReferenceTensor {
+  Ref ref;
+  uint32_t dtype, rank;
+  int32_t dims[Shape::kMaxRank];
+};
+
+}  // namespace linnet::cpu

@@ -1,33 +1,28 @@
-// What the tests in Chromium share: the browser, a server, models, and data that depends on nothing but a seed.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+// What the tests in Chromium share: the browser, a server of everything, and pages with the package in them.
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { serve } from '../../web/scripts/static_server.mjs';
+import { imagesFolder, modelsFolder } from '../differential/linnet.mjs';
 
-export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-export const shared = resolve(root, process.env.LINNET_SHARED ?? '../shared');
-export const builds = resolve(root, process.env.LINNET_BUILD_ROOT ?? 'build');
-const pages = join(root, 'tests/e2e/pages');
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** A headless browser. `camera` is a .y4m or .mjpeg file that plays as its camera. */
 export function launch({ camera } = {}) {
   const args = ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
   if (camera) args.push(`--use-file-for-fake-video-capture=${camera}`);
-  return chromium.launch({ executablePath, headless: true, args });
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args });
 }
 
-/** Serves the package, the test pages, the app and the shared models. */
-export function startServer({ isolate = true, mounts = [], documents, handle } = {}) {
+/** Serves the test pages, the package, the app, the shared models and photos, and `documents`. */
+export function startServer({ documents, handle, isolate = true, mounts = [] } = {}) {
   return serve({
     mounts: [
-      ['/', pages],
+      ['/', join(root, 'tests/e2e/pages')],
       ['/linnet/', join(root, 'web/dist')],
       ['/app/', join(root, 'apps/classify/dist')],
-      ['/models/', join(shared, 'models')],
-      ['/data/', join(shared, 'data')],
+      ['/models/', modelsFolder],
+      ['/photos/', imagesFolder],
       ...mounts,
     ],
     documents,
@@ -36,7 +31,7 @@ export function startServer({ isolate = true, mounts = [], documents, handle } =
   });
 }
 
-/** A page with the package at `globalThis.linnet`. Its uncaught errors end up in `page.problems`. */
+/** A page with the package at `globalThis.linnet`. `page.problems` collects what went wrong behind the tests' backs. */
 export async function openPackagePage(browser, url) {
   const page = await (await browser.newContext()).newPage();
   page.problems = [];
@@ -46,12 +41,50 @@ export async function openPackagePage(browser, url) {
   return page;
 }
 
-/** A folder that is removed at the end of the process. */
-export function scratchFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'linnet-e2e-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+/** Documents that serve a model of `{json, weights}` below `prefix`. */
+export const modelDocuments = (prefix, { json, weights }) => ({
+  [`${prefix}/model.json`]: JSON.stringify(json),
+  [`${prefix}/weights.bin`]: weights,
+});
 
-/** The reason to skip tests that need `path`, or false. */
-export const missing = (path) => (existsSync(path) ? false : `there is no ${path}`);
+const encode = ({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+
+/**
+ * Loads the model at `url` in the page, runs it `repeat` times on `inputs` (typed arrays by name) and disposes of it.
+ * Gives the outputs as Float32Arrays by name, the heap's allocations that all runs but the first made, and figures.
+ */
+export async function runInPage(page, url, inputs, options = {}, repeat = 1) {
+  const encoded = Object.entries(inputs).map(([name, array]) => [name, array.constructor.name, encode(array)]);
+  const result = await page.evaluate(
+    async ([from, arrays, given, count]) => {
+      const model = await linnet.loadModel(from, given);
+      const named = {};
+      for (const [name, type, text] of arrays) named[name] = new globalThis[type](fromBase64(text).buffer);
+      let outputs = await model.run(named);
+      const before = await model.heap();
+      const times = [];
+      for (let i = 1; i < count; ++i) {
+        outputs = await model.run(named, { recycle: outputs });
+        times.push(model.timing.run);
+      }
+      const after = await model.heap();
+      const summary = {
+        outputs: model.outputs.map(({ name, shape, dtype }) => ({ name, shape, dtype, data: toBase64(outputs[name]) })),
+        allocations: after.allocations - before.allocations,
+        growth: after.liveBytes - before.liveBytes,
+        memory: model.memory(),
+        variant: model.variant,
+        threads: model.threads,
+        milliseconds: times.sort((a, b) => a - b)[times.length >> 1] ?? model.timing.run,
+      };
+      await model.dispose();
+      return summary;
+    },
+    [url, encoded, options, repeat],
+  );
+  for (const output of result.outputs) {
+    const bytes = Buffer.from(output.data, 'base64');
+    output.data = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  }
+  return result;
+}

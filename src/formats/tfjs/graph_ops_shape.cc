@@ -61,7 +61,7 @@ Result<void> import_expand_dims(GraphOp& op) {
   TRY_ASSIGN(const int64_t stated, op.constant_int(1, "axis"));
   TRY_ASSIGN(const int64_t axis, axis_of(op, stated, op.rank(0) + 1));
   Ints dims = dims_of(op.shape(0));
-  dims.insert(dims.begin() + axis, 1);
+  dims.insert(dims.begin() + static_cast<ptrdiff_t>(axis), 1);
   TRY_ASSIGN(const ValueId result, op.builder.reshape(op.name(), op.input(0), dims));
   op.set(result);
   return {};
@@ -132,7 +132,7 @@ Result<void> import_pack(GraphOp& op) {
       return op.error(ErrorCode::ShapeMismatch, "input %zu has shape %s, input 0 has %s", i,
                       op.shape(i).to_string().c_str(), op.shape(0).to_string().c_str());
     Ints dims = dims_of(op.shape(i));
-    dims.insert(dims.begin() + axis, 1);
+    dims.insert(dims.begin() + static_cast<ptrdiff_t>(axis), 1);
     TRY_ASSIGN(const ValueId part,
                op.builder.reshape(op.part("part" + std::to_string(i)), op.input(i), dims));
     parts.push_back(part);
@@ -279,7 +279,7 @@ Result<void> build_parts(GraphOp& op, ValueId input, int64_t axis, const Ints& s
     TRY_ASSIGN(ValueId part, slice(op, drop_axis ? name + "/slice" : name, input, begin, size));
     begin[along] += sizes[i];
     if (drop_axis) {
-      size.erase(size.begin() + axis);
+      size.erase(size.begin() + static_cast<ptrdiff_t>(axis));
       TRY_ASSIGN(part, op.builder.reshape(name, part, size));
     }
     op.add_output(part);

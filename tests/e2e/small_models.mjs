@@ -1,0 +1,71 @@
+// Models that the tests make themselves, with weights that depend on nothing but a seed.
+
+/** Numbers from -1 to 1, the same for the same seed on every machine. */
+export function noise(count, seed) {
+  const values = new Float32Array(count);
+  let state = seed >>> 0 || 1;
+  for (let i = 0; i < count; ++i) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    values[i] = (state >>> 0) / 2 ** 31 - 1;
+  }
+  return values;
+}
+
+const dims = (shape) => ({ dim: shape.map((size) => ({ size: String(size) })) });
+const text = (value) => ({ s: Buffer.from(value).toString('base64') });
+const list = (...values) => ({ list: { i: values.map(String) } });
+const float = { type: 'DT_FLOAT' };
+
+/**
+ * A small classifier of [-1,size,size,3] images with 10 classes: convolution, depthwise and pointwise convolutions, a
+ * residual sum, pooling, a dense layer and softmax. Big enough for every thread to get work.
+ */
+export function smallClassifier({ size = 48, metadata, softmax = true } = {}) {
+  const nodes = [];
+  const specs = [];
+  const data = [];
+  const add = (name, op, input, attr = {}) => nodes.push({ name, op, input, attr: { T: float, ...attr } });
+  const weight = (name, shape, scale, values) => {
+    nodes.push({ name, op: 'Const', attr: { dtype: float, value: { tensor: { dtype: 'DT_FLOAT', tensorShape: dims(shape) } } } });
+    specs.push({ name, shape, dtype: 'float32' });
+    const count = shape.reduce((product, extent) => product * extent, 1);
+    data.push(values ?? noise(count, 17 + specs.length).map((value) => value * scale));
+  };
+  const window = (stride) => ({ strides: list(1, stride, stride, 1), padding: text('SAME'), data_format: text('NHWC'), dilations: list(1, 1, 1, 1) });
+
+  nodes.push({ name: 'image', op: 'Placeholder', attr: { dtype: float, shape: { shape: dims([-1, size, size, 3]) } } });
+  weight('stem/w', [3, 3, 3, 16], 0.4);
+  weight('stem/b', [16], 0.1);
+  add('stem', 'Conv2D', ['image', 'stem/w'], window(2));
+  add('stem/bias', 'BiasAdd', ['stem', 'stem/b'], { data_format: text('NHWC') });
+  add('stem/relu6', 'Relu6', ['stem/bias']);
+  weight('depth/w', [3, 3, 16, 1], 0.5);
+  add('depth', 'DepthwiseConv2dNative', ['stem/relu6', 'depth/w'], window(1));
+  add('depth/relu', 'Relu', ['depth']);
+  weight('point/w', [1, 1, 16, 16], 0.4);
+  add('point', 'Conv2D', ['depth/relu', 'point/w'], window(1));
+  add('sum', 'AddV2', ['point', 'stem/relu6']);
+  add('pool', 'MaxPool', ['sum'], { ksize: list(1, 2, 2, 1), strides: list(1, 2, 2, 1), padding: text('SAME'), data_format: text('NHWC') });
+  nodes.push({ name: 'axes', op: 'Const', attr: { dtype: { type: 'DT_INT32' }, value: { tensor: { dtype: 'DT_INT32', tensorShape: dims([2]) } } } });
+  specs.push({ name: 'axes', shape: [2], dtype: 'int32' });
+  data.push(Int32Array.of(1, 2));
+  add('mean', 'Mean', ['pool', 'axes'], { Tidx: { type: 'DT_INT32' }, keep_dims: { b: false } });
+  weight('dense/w', [16, 10], 1.5);
+  add('logits', 'MatMul', ['mean', 'dense/w'], { transpose_a: { b: false }, transpose_b: { b: false } });
+  if (softmax) add('answers', 'Softmax', ['logits']);
+
+  const output = softmax ? 'answers' : 'logits';
+  const port = (name, shape) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims(shape) });
+  const json = {
+    format: 'graph-model',
+    generatedBy: 'test',
+    convertedBy: null,
+    ...(metadata && { userDefinedMetadata: metadata }),
+    signature: { inputs: { image: port('image', [-1, size, size, 3]) }, outputs: { [output]: port(output, [-1, 10]) } },
+    modelTopology: { node: nodes, library: {}, versions: { producer: 1 } },
+    weightsManifest: [{ paths: ['weights.bin'], weights: specs }],
+  };
+  return { json, weights: Buffer.concat(data.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength))) };
+}

@@ -1,6 +1,6 @@
 // Runs the native command and knows where builds, models and data lie.
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -28,6 +28,9 @@ export async function execute(name, args) {
 
 /** Runs the linnet command with --json and gives its document. */
 export const linnet = async (...args) => JSON.parse(await execute('linnet', [...args, '--json']));
+
+/** The text of a file of the project. */
+export const sourceText = (path) => readFileSync(join(root, path), 'utf8');
 
 /** Calls `use` with a folder that is gone afterwards. */
 export async function withFolder(use) {

@@ -47,7 +47,9 @@ class JsonBuilder {
   bool Int(int value) { return Int64(value); }
   bool Uint(unsigned value) { return Int64(value); }
   bool Int64(int64_t value) { return push({.kind = Kind::Integer, .count = 0, .integer = value}); }
-  bool Uint64(uint64_t value) { return Double(static_cast<double>(value)); }
+  bool Uint64(uint64_t value) {
+    return value <= INT64_MAX ? Int64(static_cast<int64_t>(value)) : Double(static_cast<double>(value));
+  }
   bool Double(double value) { return push({.kind = Kind::Real, .count = 0, .real = value}); }
   bool RawNumber(const char*, unsigned, bool) { return false; }
   bool String(const char* text, unsigned length, bool) {

@@ -1,0 +1,248 @@
+#include "formats/tfjs/weights.h"
+
+#include "formats/tfjs/test_model.h"
+
+namespace linnet {
+namespace {
+
+using testing::buffer_of;
+using testing::bytes_of;
+using testing::error_of;
+
+struct Parsed {
+  std::unique_ptr<JsonDocument> document;
+  Weights weights;
+};
+
+Result<Parsed> parse(const std::string& manifest) {
+  TRY_ASSIGN(auto document, JsonDocument::parse(manifest));
+  TRY_ASSIGN(Weights weights, Weights::parse(document->root()));
+  return Parsed{std::move(document), std::move(weights)};
+}
+
+// A manifest of one group.
+std::string group(const std::string& paths, const std::string& weights) {
+  return R"([{"paths":[)" + paths + R"(],"weights":[)" + weights + "]}]";
+}
+
+Result<void> set(Weights& weights, size_t index, const std::string& bytes) {
+  TRY_ASSIGN(Buffer buffer, buffer_of(bytes));
+  return weights.set_shard(index, std::move(buffer));
+}
+
+// The one weight of a manifest as numbers.
+std::vector<double> decode(const std::string& entry, const std::string& bytes, DType dtype) {
+  auto parsed = parse(group("\"w\"", R"({"name":"a","shape":[)" + entry + "}"));
+  EXPECT_TRUE(parsed) << error_of(parsed);
+  if (!parsed) return {};
+  EXPECT_TRUE(set(parsed->weights, 0, bytes));
+  const auto tensor = parsed->weights.tensor(parsed->weights.find("a"));
+  EXPECT_TRUE(tensor) << error_of(tensor);
+  if (!tensor) return {};
+  EXPECT_EQ(tensor->dtype(), dtype);
+  std::vector<double> values;
+  for (int64_t i = 0; i < tensor->shape().elements(); ++i) values.push_back(tensor->at(i));
+  return values;
+}
+
+TEST(Weights, DecodesEveryStoredType) {
+  EXPECT_EQ(decode(R"(2],"dtype":"float32")", bytes_of<float>({1.5f, -2}), DType::F32),
+            (std::vector<double>{1.5, -2}));
+  EXPECT_EQ(decode(R"(2],"dtype":"int32")", bytes_of<int32_t>({7, -8}), DType::I32),
+            (std::vector<double>{7, -8}));
+  EXPECT_EQ(decode(R"(2],"dtype":"uint8")", bytes_of<uint8_t>({7, 255}), DType::I32),
+            (std::vector<double>{7, 255}));
+  EXPECT_EQ(decode(R"(3],"dtype":"bool")", bytes_of<uint8_t>({0, 1, 2}), DType::Bool),
+            (std::vector<double>{0, 1, 1}));
+  // 0x3c00 is 1, 0xc000 is -2, 0x0001 is 2^-24.
+  const std::string halves = bytes_of<uint16_t>({0x3c00, 0xc000, 0x0001});
+  EXPECT_EQ(decode(R"(3],"dtype":"float16")", halves, DType::F32), (std::vector<double>{1, -2, 0x1p-24}));
+  EXPECT_EQ(decode(R"(3],"dtype":"float32","quantization":{"dtype":"float16"})", halves, DType::F32),
+            (std::vector<double>{1, -2, 0x1p-24}));
+}
+
+TEST(Weights, Dequantises) {
+  EXPECT_EQ(decode(R"(3],"dtype":"float32","quantization":{"dtype":"uint8","scale":0.5,"min":-4})",
+                   bytes_of<uint8_t>({0, 1, 255}), DType::F32),
+            (std::vector<double>{-4, -3.5, 123.5}));
+  EXPECT_EQ(decode(R"(2],"dtype":"float32","quantization":{"dtype":"uint16","scale":0.25,"min":1})",
+                   bytes_of<uint16_t>({4, 65535}), DType::F32),
+            (std::vector<double>{2, 16384.75}));
+  // Whole numbers round to nearest.
+  EXPECT_EQ(decode(R"(4],"dtype":"int32","quantization":{"dtype":"uint8","scale":0.4,"min":-1})",
+                   bytes_of<uint8_t>({0, 1, 2, 4}), DType::I32),
+            (std::vector<double>{-1, -1, 0, 1}));
+  EXPECT_EQ(decode(R"(2],"dtype":"int32","quantization":{"dtype":"uint8","scale":1e300,"min":0})",
+                   bytes_of<uint8_t>({0, 1}), DType::I32),
+            (std::vector<double>{0, 2147483647}));
+}
+
+TEST(Weights, AScalarHasNoDimensions) {
+  EXPECT_EQ(decode(R"(],"dtype":"float32")", bytes_of<float>({3}), DType::F32), (std::vector<double>{3}));
+}
+
+TEST(Weights, EmptyWeightsTakeNoBytes) {
+  auto parsed = parse(group(
+      "\"w\"", R"({"name":"a","shape":[0,4],"dtype":"float32"},{"name":"b","shape":[1],"dtype":"float32"},
+                                        {"name":"c","shape":[0],"dtype":"int32"})"));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  ASSERT_TRUE(set(parsed->weights, 0, bytes_of<float>({5})));
+  EXPECT_EQ(parsed->weights.tensor(0)->shape(), (Shape{0, 4}));
+  EXPECT_EQ(parsed->weights.tensor(1)->at(0), 5);
+  EXPECT_EQ(parsed->weights.tensor(2)->shape(), (Shape{0}));
+}
+
+TEST(Weights, JoinsTensorsThatSpanShards) {
+  auto parsed =
+      parse(group(R"("s1","s2","s3","s4")",
+                  R"({"name":"a","shape":[1],"dtype":"float32"},{"name":"b","shape":[3],"dtype":"int32"},
+                               {"name":"c","shape":[2],"dtype":"float32","quantization":{"dtype":"float16"}})"));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  const std::string all =
+      bytes_of<float>({1.25f}) + bytes_of<int32_t>({-1, 70000, 3}) + bytes_of<uint16_t>({0x3c00, 0x4000});
+  ASSERT_EQ(all.size(), 20u);
+  EXPECT_TRUE(set(parsed->weights, 0, all.substr(0, 7)));
+  EXPECT_TRUE(set(parsed->weights, 1, all.substr(7, 4)));
+  EXPECT_TRUE(set(parsed->weights, 2, ""));
+  EXPECT_FALSE(parsed->weights.check_complete());
+  EXPECT_TRUE(set(parsed->weights, 3, all.substr(11)));
+  ASSERT_TRUE(parsed->weights.check_complete());
+  EXPECT_EQ(parsed->weights.tensor(0)->at(0), 1.25);
+  const auto b = parsed->weights.tensor(1);
+  EXPECT_EQ(b->at(0), -1);
+  EXPECT_EQ(b->at(1), 70000);
+  EXPECT_EQ(b->at(2), 3);
+  EXPECT_EQ(parsed->weights.tensor(2)->at(1), 2);
+}
+
+TEST(Weights, SharesTheShardWhereItCan) {
+  auto parsed = parse(
+      group("\"w\"", R"({"name":"a","shape":[2],"dtype":"float32"},{"name":"b","shape":[1],"dtype":"int32"},
+                                        {"name":"c","shape":[1],"dtype":"bool"},{"name":"d","shape":[1],"dtype":"float32"})"));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  Buffer buffer =
+      std::move(*buffer_of(bytes_of<float>({1, 2}) + bytes_of<int32_t>({3}) + "\1" + bytes_of<float>({4})));
+  const std::byte* data = buffer.data();
+  ASSERT_TRUE(parsed->weights.set_shard(0, std::move(buffer)));
+  EXPECT_EQ(parsed->weights.tensor(0)->data(), data);
+  EXPECT_EQ(parsed->weights.tensor(1)->data(), data + 8);
+  // Byte 13 is not where a float may stand.
+  const auto d = parsed->weights.tensor(3);
+  EXPECT_NE(d->data(), data + 13);
+  EXPECT_EQ(d->at(0), 4);
+  // The tensor keeps the shard.
+  const auto a = parsed->weights.tensor(0);
+  parsed->weights.release_shards();
+  EXPECT_EQ(a->at(1), 2);
+}
+
+TEST(Weights, CountsBytesByType) {
+  auto parsed = parse(
+      group("\"w\"", R"({"name":"a","shape":[2],"dtype":"float32"},{"name":"b","shape":[3],"dtype":"float32"},
+    {"name":"c","shape":[5],"dtype":"float32","quantization":{"dtype":"uint16","scale":1,"min":0}})"));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  const auto types = parsed->weights.by_type();
+  ASSERT_EQ(types.size(), 2u);
+  EXPECT_EQ(types[0].type, "float32");
+  EXPECT_EQ(types[0].bytes, 20u);
+  EXPECT_EQ(types[0].elements, 5u);
+  EXPECT_EQ(types[1].type, "uint16");
+  EXPECT_EQ(types[1].bytes, 10u);
+  EXPECT_EQ(parsed->weights.bytes(), 30u);
+}
+
+TEST(Weights, WrongSizesNameFileBytesAndWeight) {
+  const std::string manifest = group(R"("s1.bin","s2.bin")", R"({"name":"a","shape":[2],"dtype":"float32"},
+    {"name":"b","shape":[2],"dtype":"int32"})");
+  auto parsed = parse(manifest);
+  ASSERT_TRUE(parsed);
+  EXPECT_TRUE(set(parsed->weights, 0, std::string(9, 'x')));
+  EXPECT_EQ(error_of(set(parsed->weights, 1, "x")),
+            "wrong size: 's1.bin' to 's2.bin' hold 10 bytes, but the manifest's weights take 16: the data "
+            "end within "
+            "weight 'b'");
+  EXPECT_EQ(error_of(set(parsed->weights, 1, std::string(8, 'x'))),
+            "wrong size: 's1.bin' to 's2.bin' hold 17 bytes, but the manifest's weights end at 16");
+  EXPECT_FALSE(parsed->weights.check_complete());
+
+  auto single = parse(group("\"w.bin\"", R"({"name":"a","shape":[2],"dtype":"float32"})"));
+  ASSERT_TRUE(single);
+  EXPECT_EQ(error_of(single->weights.check_complete()),
+            "missing weight: the weight file 'w.bin' has not been given");
+  EXPECT_EQ(
+      error_of(set(single->weights, 0, "")),
+      "wrong size: 'w.bin' holds 0 bytes, but the manifest's weights take 8: the data end within weight 'a'");
+  EXPECT_EQ(error_of(set(single->weights, 1, "")), "invalid argument: there is no shard 1; the model has 1");
+}
+
+TEST(Weights, MalformedManifestsAreErrors) {
+  const std::pair<std::string, const char*> cases[] = {
+      {"{}", "must be an array"},
+      {"[1]", "[0] must be an object"},
+      {R"([{"weights":[]}])", "has no 'paths'"},
+      {R"([{"paths":[]}])", "has no 'weights'"},
+      {R"([{"paths":[],"weights":[{"name":"a","shape":[1],"dtype":"float32"}]}])",
+       "holds weights but no paths"},
+      {group("1", ""), "[0].paths[0] must be a string"},
+      {group("\"\"", ""), "without a path"},
+      {group("\"../w\"", ""), "leaves the model's folder by '..'"},
+      {group("\"a/../../w\"", ""), "leaves the model's folder by '..'"},
+      {group("\"a\\\\..\\\\w\"", ""), "leaves the model's folder by '..'"},
+      {group("\"w\"", R"({"shape":[1],"dtype":"float32"})"), "has no 'name'"},
+      {group("\"w\"", R"({"name":"a","dtype":"float32"})"), "has no 'shape'"},
+      {group("\"w\"", R"({"name":"a","shape":[1]})"), "has no 'dtype'"},
+      {group("\"w\"", R"({"name":"a","shape":[1.5],"dtype":"int32"})"), "must be a whole number"},
+      {group("\"w\"", R"({"name":"a","shape":[-1],"dtype":"int32"})"), "dimension -1"},
+      {group("\"w\"", R"({"name":"a","shape":[65536,65536,65536,65536],"dtype":"int32"})"), "too large"},
+      {group("\"w\"", R"({"name":"a","shape":[9223372036854775807],"dtype":"int32"})"), "too large"},
+      {group("\"w\"", R"({"name":"a","shape":[1,1,1,1,1,1,1],"dtype":"int32"})"), "7 dimensions"},
+      {group(
+           "\"w\"",
+           R"({"name":"a","shape":[268435456],"dtype":"int32"},{"name":"b","shape":[268435456],"dtype":"int32"},
+                         {"name":"c","shape":[1],"dtype":"int32"})"),
+       "the weights up to 'c' take"},
+      {group("\"w\"", R"({"name":"a","shape":[1],"dtype":"int32"},{"name":"a","shape":[1],"dtype":"int32"})"),
+       "lists weight 'a' twice"},
+      {group("\"w\"", R"({"name":"a","shape":[1],"dtype":"string"})"), "weight 'a' has the type 'string'"},
+      {group("\"w\"", R"({"name":"a","shape":[1],"dtype":"complex64"})"),
+       "weight 'a' has the type 'complex64'"},
+      {group("\"w\"", R"({"name":"a","shape":[1],"dtype":"float32","quantization":{"dtype":"int4"}})"),
+       "weight 'a' has the quantisation 'int4'"},
+      {group("\"w\"",
+             R"({"name":"a","shape":[1],"dtype":"float32","quantization":{"dtype":"uint8","min":0}})"),
+       "has no 'scale'"},
+      {group("\"w\"",
+             R"({"name":"a","shape":[1],"dtype":"float32","quantization":{"dtype":"uint8","scale":1}})"),
+       "has no 'min'"},
+      {group("\"w\"",
+             R"({"name":"a","shape":[1],"dtype":"bool","quantization":{"dtype":"uint8","scale":1,"min":0}})"),
+       "quantised type 'bool'"},
+      {group("\"w\"", R"({"name":"a","shape":[1],"dtype":"int32","quantization":{"dtype":"float16"}})"),
+       "float16-quantised type 'int32'"},
+  };
+  for (const auto& [manifest, expected] : cases) {
+    const std::string error = error_of(parse(manifest));
+    EXPECT_NE(error.find(expected), std::string::npos) << manifest << "\n" << error;
+  }
+}
+
+TEST(Weights, AddressesOutsideAreAllowed) {
+  auto parsed = parse(group(R"("https://example.com/a..b/w.bin")", ""));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  EXPECT_EQ(parsed->weights.shard_path(0), "https://example.com/a..b/w.bin");
+}
+
+TEST(Weights, FindsTheOnlySuffix) {
+  auto parsed = parse(group(
+      "\"w\"",
+      R"({"name":"model/a/kernel","shape":[1],"dtype":"bool"},{"name":"x/b/kernel","shape":[1],"dtype":"bool"},
+                                        {"name":"y/b/kernel","shape":[1],"dtype":"bool"})"));
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->weights.find_suffix("a/kernel"), 0u);
+  EXPECT_EQ(parsed->weights.find_suffix("b/kernel"), SIZE_MAX);
+  EXPECT_EQ(parsed->weights.find_suffix("kernel/a"), SIZE_MAX);
+  EXPECT_EQ(parsed->weights.find("a/kernel"), SIZE_MAX);
+}
+
+}  // namespace
+}  // namespace linnet

@@ -15,6 +15,7 @@ struct ChannelLayout {
 };
 
 bool weights_layout(const Graph& graph, const Node& node, ChannelLayout* layout) {
+  if (node.inputs.size() < 2) return false;
   const Value& weights = graph.value(node.inputs[1]);
   if (!weights.is_constant() || weights.dtype != DType::F32) return false;
   const Shape& shape = weights.shape;

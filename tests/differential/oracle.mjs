@@ -77,7 +77,7 @@ export async function runModel(path, inputs) {
       const named = Object.fromEntries(loaded.inputs.map((input) => [input.name, feed(input)]));
       return [loaded.execute(named, loaded.outputs.map((output) => output.name))].flat();
     });
-    const signature = Object.entries(model.signature?.outputs ?? {});
+    const signature = Object.entries((model.userDefinedMetadata?.signature ?? model.signature)?.outputs ?? {});
     return await Promise.all(
       results.map(async (result, i) => {
         const name = isLayers(model) ? loaded.outputNames[i] : loaded.outputs[i].name;

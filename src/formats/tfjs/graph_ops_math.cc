@@ -132,7 +132,7 @@ Result<void> import_fused_matmul(GraphOp& op) {
 constexpr GraphOpImport kOps[] = {
     {"Add", 2, 2, import_expr<ExprOp::add>},
     {"AddV2", 2, 2, import_expr<ExprOp::add>},
-    {"BiasAdd", 2, 2, import_expr<ExprOp::add>},
+
     {"AddN", 1, kAnyNumber, import_add_n},
     {"Sub", 2, 2, import_expr<ExprOp::sub>},
     {"Mul", 2, 2, import_expr<ExprOp::mul>},

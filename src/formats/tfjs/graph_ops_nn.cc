@@ -107,7 +107,15 @@ Result<void> import_resize_bilinear(GraphOp& op) {
   return {};
 }
 
+Result<void> import_bias_add(GraphOp& op) {
+  TRY(expect_nhwc(op));
+  TRY_ASSIGN(const ValueId result, op.builder.apply(ExprOp::add, op.name(), op.inputs()));
+  op.set(result);
+  return {};
+}
+
 constexpr GraphOpImport kOps[] = {
+    {"BiasAdd", 2, 2, import_bias_add},
     {"Conv2D", 2, 2, import_convolution<Op::conv2d>},
     {"_FusedConv2D", 2, kAnyNumber, import_convolution<Op::conv2d>},
     {"DepthwiseConv2dNative", 2, 2, import_convolution<Op::depthwise_conv2d>},

@@ -8,6 +8,10 @@ target_compile_options(linnet_flags INTERFACE -fno-threadsafe-statics -ffunction
 foreach(function malloc calloc realloc aligned_alloc posix_memalign free)
   target_link_options(linnet PRIVATE -Wl,--wrap=${function})
 endforeach()
+# Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
+set(small_sources ${engine_sources} src/abi/exports.cc src/abi/heap.cc)
+list(FILTER small_sources EXCLUDE REGEX "/src/(simd|backends/cpu/kernels|runtime|vision)/")
+set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS -Oz)
 # The stack lies first, so that overflowing it traps in place of overwriting data.
 target_link_options(linnet PRIVATE
   -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576 -Wl,--gc-sections,--strip-all,-O3)

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { imageSeeds, npySeeds } from './seeds_binary.mjs';
 import { exprSeeds, textSeeds } from './seeds_text.mjs';
+import { tfjsSeeds } from './seeds_tfjs.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'seeds');
 
@@ -15,6 +16,7 @@ const targets = {
   image_fuzz: imageSeeds,
   npy_fuzz: npySeeds,
   text_fuzz: textSeeds,
+  tfjs_model_fuzz: tfjsSeeds,
 };
 
 for (const [target, seeds] of Object.entries(targets)) {

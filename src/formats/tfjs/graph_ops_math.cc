@@ -8,14 +8,16 @@ namespace linnet {
 
 namespace {
 
-template <ExprOp kOp>
-Result<void> import_expr(GraphOp& op) {
-  if (op.input_count() != static_cast<size_t>(expr_op_arity(kOp)))
-    return op.error(ErrorCode::MalformedModel, "needs %d inputs, has %zu", expr_op_arity(kOp),
-                    op.input_count());
-  TRY_ASSIGN(const ValueId result, op.builder.apply(kOp, op.name(), op.inputs()));
+Result<void> apply_expr(GraphOp& op, ExprOp expr) {
+  TRY_ASSIGN(const ValueId result, op.builder.apply(expr, op.name(), op.inputs()));
   op.set(result);
   return {};
+}
+
+// The table's number of inputs is the arity of the expression op.
+template <ExprOp kOp>
+Result<void> import_expr(GraphOp& op) {
+  return apply_expr(op, kOp);
 }
 
 Result<void> import_add_n(GraphOp& op) {

@@ -49,11 +49,10 @@ Result<WindowSpec> read_window(const GraphOp& op) {
   return window;
 }
 
-template <Op kConvolution>
-Result<void> import_convolution(GraphOp& op) {
+Result<void> build_convolution(GraphOp& op, Op convolution) {
   TRY_ASSIGN(WindowSpec window, read_window(op));
   TRY_ASSIGN(const FusedOps fused, FusedOps::read(op));
-  TRY_ASSIGN(ValueId result, op.builder.convolve(kConvolution, fused.product_name(), op.input(0), op.input(1),
+  TRY_ASSIGN(ValueId result, op.builder.convolve(convolution, fused.product_name(), op.input(0), op.input(1),
                                                  fused.bias(), std::move(window)));
   TRY_ASSIGN(result, fused.apply_rest(result));
   op.set(result);
@@ -72,13 +71,22 @@ Result<void> import_conv2d_transpose(GraphOp& op) {
   return {};
 }
 
-template <Op kPool>
-Result<void> import_pool(GraphOp& op) {
+template <Op kConvolution>
+Result<void> import_convolution(GraphOp& op) {
+  return build_convolution(op, kConvolution);
+}
+
+Result<void> build_pool(GraphOp& op, Op pool) {
   TRY_ASSIGN(WindowSpec window, read_window(op));
   TRY_ASSIGN(window.kernel, spatial(op, "ksize"));
-  TRY_ASSIGN(const ValueId result, op.builder.pool(kPool, op.name(), op.input(0), window));
+  TRY_ASSIGN(const ValueId result, op.builder.pool(pool, op.name(), op.input(0), window));
   op.set(result);
   return {};
+}
+
+template <Op kPool>
+Result<void> import_pool(GraphOp& op) {
+  return build_pool(op, kPool);
 }
 
 Result<void> import_batch_norm(GraphOp& op) {

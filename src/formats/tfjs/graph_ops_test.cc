@@ -1,6 +1,7 @@
 // How TensorFlow's ops are mapped: small models with answers worked out by hand.
 #include <cmath>
 
+#include "formats/tfjs/graph_op.h"
 #include "formats/tfjs/test_model.h"
 
 namespace linnet {
@@ -410,6 +411,27 @@ TEST(GraphOps, Splits) {
       .scalar("axis", 1)
       .node("s", "Split", {"axis", "x"}, R"({"num_split":{"i":3}})");
   EXPECT_NE(import_error(bad).find("an axis of 4 cannot be split in 3"), std::string::npos);
+}
+
+// Whatever an op is given, it takes or refuses.
+TEST(GraphOps, EveryOpStandsAnyInputs) {
+  for (const auto& table : {math_graph_ops(), nn_graph_ops(), shape_graph_ops()}) {
+    for (const GraphOpImport& entry : table) {
+      SCOPED_TRACE(entry.op);
+      for (const char* input : {"image", "flag", "one", "float"}) {
+        for (const int count : {entry.min_inputs - 1, int{entry.min_inputs}, int{entry.min_inputs} + 1}) {
+          if (count < 0) continue;
+          ModelText model;
+          model.placeholder("image", {1, 2, 2, 1}).placeholder("flag", {2}, "DT_BOOL").scalar("one", 1);
+          model.constant("float", {1, 1, 1, 1}, {2});
+          model.node("y", entry.op, std::vector<std::string>(static_cast<size_t>(count), input));
+          model.root(R"("signature":{"outputs":{"y":{"name":"y"}}})");
+          const auto graph = model.import();
+          if (graph) EXPECT_TRUE(verify(*graph)) << error_of(verify(*graph));
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

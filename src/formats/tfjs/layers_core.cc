@@ -93,22 +93,26 @@ Result<ValueId> import_rescaling(Layer& layer) {
   return layer.builder.apply(Expr::apply(ExprOp::add, {&scaled, &shift}), layer.name(), {input});
 }
 
-template <ExprOp kOp>
-Result<ValueId> import_merge(Layer& layer) {
+Result<ValueId> merge(Layer& layer, ExprOp op) {
   ValueId merged = layer.input();
   for (size_t i = 1; i < layer.inputs().size(); ++i) {
     const bool last = i + 1 == layer.inputs().size();
     TRY_ASSIGN(merged, layer.builder.apply(
-                           kOp, last ? std::string(layer.name()) : layer.part("merge" + std::to_string(i)),
+                           op, last ? std::string(layer.name()) : layer.part("merge" + std::to_string(i)),
                            {merged, layer.inputs()[i]}));
   }
   return merged;
 }
 
+template <ExprOp kOp>
+Result<ValueId> import_merge(Layer& layer) {
+  return merge(layer, kOp);
+}
+
 Result<ValueId> import_subtract(Layer& layer) {
   if (layer.inputs().size() != 2)
     return layer.error(ErrorCode::MalformedModel, "needs 2 inputs, has %zu", layer.inputs().size());
-  return import_merge<ExprOp::sub>(layer);
+  return merge(layer, ExprOp::sub);
 }
 
 Result<ValueId> import_average(Layer& layer) {

@@ -92,14 +92,18 @@ Result<ValueId> import_conv2d_transpose(Layer& layer) {
   return apply_activation(layer, product);
 }
 
-template <Op kPool>
-Result<ValueId> import_pool(Layer& layer) {
+Result<ValueId> pool(Layer& layer, Op op) {
   TRY(layer.expect_channels_last());
   WindowSpec window;
   TRY_ASSIGN(window.kernel, layer.pair("pool_size", {2, 2}));
   TRY_ASSIGN(window.strides, layer.pair("strides", window.kernel));
   TRY_ASSIGN(window.padding, read_padding(layer));
-  return layer.builder.pool(kPool, layer.name(), layer.input(), window);
+  return layer.builder.pool(op, layer.name(), layer.input(), window);
+}
+
+template <Op kPool>
+Result<ValueId> import_pool(Layer& layer) {
+  return pool(layer, kPool);
 }
 
 Result<ValueId> global_pool(Layer& layer, const char* mode) {

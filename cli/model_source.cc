@@ -92,8 +92,13 @@ Result<ModelSource> open_model(const std::string& argument) {
     TRY_ASSIGN(const std::string path,
                locate_shard(source.location, std::string(source.model->shard_path(i))));
     // No shard holds more than all of them; the model itself checks that together they hold that much.
-    TRY_ASSIGN(Buffer bytes, read_location(path, all_weights));
-    auto set = source.model->set_shard(i, std::move(bytes));
+    auto bytes = read_location(path, all_weights);
+    if (!bytes && bytes.error().code() == ErrorCode::TooLarge)
+      return fail(ErrorCode::WrongSize,
+                  "%s: holds more than the %llu bytes of all weights in the manifest of %s", path.c_str(),
+                  static_cast<unsigned long long>(all_weights), source.location.c_str());
+    if (!bytes) return std::unexpected(bytes.error());
+    auto set = source.model->set_shard(i, std::move(*bytes));
     if (!set) return std::unexpected(set.error().within(path));
   }
   return source;

@@ -7,7 +7,10 @@
 namespace linnet {
 namespace {
 
-constexpr size_t kLanes = 4;  // floats a pixel within lines: one vector, alpha along for the ride
+constexpr size_t kLanes = 4;  // bytes a pixel within lines, alpha along for the ride: four fill a vector
+// A pixel times a weight, summed, fits an int32.
+constexpr int kWeightBits = 22;
+constexpr int32_t kOne = 1 << kWeightBits;
 
 struct Box {
   int x, y, width, height;
@@ -35,8 +38,14 @@ Box target_box(int width, int height, int out_width, int out_height, Fit fit) {
   return {(out_width - box_width) / 2, (out_height - box_height) / 2, box_width, box_height};
 }
 
-float luma(float red, float green, float blue) {
-  return 0.299f * red + 0.587f * green + 0.114f * blue;
+// Rounded weights may add up to a little more than 1.
+uint8_t to_pixel(int32_t sum) {
+  return static_cast<uint8_t>(std::min((sum + kOne / 2) >> kWeightBits, 255));
+}
+
+float luma(const uint8_t* pixel) {
+  return 0.299f * static_cast<float>(pixel[0]) + 0.587f * static_cast<float>(pixel[1]) +
+         0.114f * static_cast<float>(pixel[2]);
 }
 
 void store(float value, float* out) {
@@ -94,7 +103,7 @@ Preprocessor::Axis Preprocessor::make_axis(int begin, int length, int size) {
   Axis axis;
   for (int i = 0; i < size; ++i) axis.taps = std::max(axis.taps, span_of(i).count);
   axis.first.resize(static_cast<size_t>(size));
-  axis.weights.assign(static_cast<size_t>(size) * static_cast<size_t>(axis.taps), 0.0f);
+  axis.weights.assign(static_cast<size_t>(size) * static_cast<size_t>(axis.taps), 0);
   for (int i = 0; i < size; ++i) {
     const double centre = begin + (i + 0.5) * scale;
     const Span span = span_of(i);
@@ -104,9 +113,10 @@ Preprocessor::Axis Preprocessor::make_axis(int begin, int length, int size) {
     // All outputs have as many taps; the run of a short one moves back from the edge and has zeros in front.
     const int first = std::min(span.first, limit - axis.taps);
     axis.first[static_cast<size_t>(i)] = first;
-    float* weights = &axis.weights[static_cast<size_t>(i) * static_cast<size_t>(axis.taps)];
+    int32_t* weights = &axis.weights[static_cast<size_t>(i) * static_cast<size_t>(axis.taps)];
     for (int k = 0; k < span.count; ++k) {
-      weights[span.first - first + k] = static_cast<float>(weight(span.first + k) / sum);
+      weights[span.first - first + k] =
+          static_cast<int32_t>(std::lround(weight(span.first + k) / sum * kOne));
     }
   }
   return axis;
@@ -146,40 +156,54 @@ Result<Preprocessor> Preprocessor::create(int width, int height, DType dtype, co
   made.horizontal_ = make_axis(source.x, source.width, target.width);
   made.vertical_ = make_axis(source.y, source.height, target.height);
   const uint64_t lines = static_cast<uint64_t>(made.vertical_.taps) + 1;
-  TRY_ASSIGN(made.lines_,
-             Buffer::allocate(lines * static_cast<uint64_t>(target.width) * kLanes * sizeof(float)));
+  const uint64_t line_bytes = static_cast<uint64_t>(target.width) * kLanes;
+  TRY_ASSIGN(made.lines_, Buffer::allocate(lines * line_bytes));
+  TRY_ASSIGN(made.sums_, Buffer::allocate(line_bytes * sizeof(int32_t)));
   return made;
 }
 
-float* Preprocessor::line(int index) {
-  return reinterpret_cast<float*>(lines_.data()) +
+uint8_t* Preprocessor::line(int index) {
+  return reinterpret_cast<uint8_t*>(lines_.data()) +
          static_cast<size_t>(index) * static_cast<size_t>(out_width_) * kLanes;
 }
 
-void Preprocessor::resize_row(const uint8_t* row, float* out) const {
+void Preprocessor::resize_row(const uint8_t* row, uint8_t* out) const {
   const int taps = horizontal_.taps;
-  const float* weights = horizontal_.weights.data();
+  const int32_t* weights = horizontal_.weights.data();
   for (int x = 0; x < out_width_; ++x, weights += taps, out += kLanes) {
-    const uint8_t* pixel = row + static_cast<size_t>(horizontal_.first[static_cast<size_t>(x)]) * 4;
-    float sum[kLanes] = {};
-    for (int k = 0; k < taps; ++k, pixel += 4) {
-      for (size_t c = 0; c < kLanes; ++c) sum[c] += weights[k] * static_cast<float>(pixel[c]);
+    const uint8_t* pixel = row + static_cast<size_t>(horizontal_.first[static_cast<size_t>(x)]) * kLanes;
+    int32_t sum[kLanes] = {};
+    for (int k = 0; k < taps; ++k, pixel += kLanes) {
+      for (size_t c = 0; c < kLanes; ++c) sum[c] += weights[k] * pixel[c];
     }
-    for (size_t c = 0; c < kLanes; ++c) out[c] = sum[c];
+    for (size_t c = 0; c < kLanes; ++c) out[c] = to_pixel(sum[c]);
   }
 }
 
+void Preprocessor::blend_lines(int y, uint8_t* out) {
+  const int taps = vertical_.taps;
+  const int first = vertical_.first[static_cast<size_t>(y)];
+  const int32_t* weights = &vertical_.weights[static_cast<size_t>(y) * static_cast<size_t>(taps)];
+  const size_t bytes = static_cast<size_t>(out_width_) * kLanes;
+  int32_t* sums = reinterpret_cast<int32_t*>(sums_.data());
+  std::memset(sums, 0, bytes * sizeof(int32_t));
+  for (int k = 0; k < taps; ++k) {
+    const uint8_t* source = line((first + k) % taps);
+    const int32_t weight = weights[k];
+    for (size_t i = 0; i < bytes; ++i) sums[i] += weight * source[i];
+  }
+  for (size_t i = 0; i < bytes; ++i) out[i] = to_pixel(sums[i]);
+}
+
 template <class T>
-void Preprocessor::write_row(const float* row, T* out) const {
+void Preprocessor::write_row(const uint8_t* row, T* out) const {
   const auto& [scale, offset] = normalisation_;
   if (shape_[3] == 1) {
-    for (int x = 0; x < out_width_; ++x, row += kLanes) {
-      store(luma(row[0], row[1], row[2]) * scale[0] + offset[0], out + x);
-    }
+    for (int x = 0; x < out_width_; ++x, row += kLanes) store(luma(row) * scale[0] + offset[0], out + x);
     return;
   }
   for (int x = 0; x < out_width_; ++x, row += kLanes, out += 3) {
-    for (int c = 0; c < 3; ++c) store(row[c] * scale[c] + offset[c], out + c);
+    for (int c = 0; c < 3; ++c) store(static_cast<float>(row[c]) * scale[c] + offset[c], out + c);
   }
 }
 
@@ -194,8 +218,7 @@ void Preprocessor::run_as(const ImageView& image, T* output) {
   }
 
   const int taps = vertical_.taps;
-  const size_t line_floats = static_cast<size_t>(out_width_) * kLanes;
-  float* const sum = line(taps);
+  uint8_t* const finished = line(taps);
   int resized_to = 0;  // source rows before this one are in the ring, or no longer needed
   for (int y = 0; y < out_height_; ++y) {
     const int first = vertical_.first[static_cast<size_t>(y)];
@@ -203,17 +226,10 @@ void Preprocessor::run_as(const ImageView& image, T* output) {
       resize_row(image.rgba + static_cast<size_t>(row) * static_cast<size_t>(image.stride), line(row % taps));
     }
     resized_to = std::max(resized_to, first + taps);
-
-    const float* weights = &vertical_.weights[static_cast<size_t>(y) * static_cast<size_t>(taps)];
-    std::memset(sum, 0, line_floats * sizeof(float));
-    for (int k = 0; k < taps; ++k) {
-      const float* source = line((first + k) % taps);
-      const float weight = weights[k];
-      for (size_t i = 0; i < line_floats; ++i) sum[i] += weight * source[i];
-    }
+    blend_lines(y, finished);
     const size_t at =
         static_cast<size_t>(out_y_ + y) * static_cast<size_t>(shape_[2]) + static_cast<size_t>(out_x_);
-    write_row(sum, output + at * channels);
+    write_row(finished, output + at * channels);
   }
 }
 

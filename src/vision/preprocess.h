@@ -50,8 +50,9 @@ struct ImageView {
 //
 // The resize is separable, horizontal then vertical, with a triangle filter whose support grows with the
 // downscale ratio (each output averages about as many pixels as it covers); upscaling it is bilinear
-// interpolation. Filters do not reach over the edge of the box. Values stay in float32 from the pixels to the
-// output.
+// interpolation. Filters do not reach over the edge of the box. Weights are fixed-point and each direction
+// rounds to 8 bits, as in the image libraries that models are trained and measured with; the same pixels come
+// out on every target.
 class Preprocessor {
  public:
   // An image or input may have so many pixels on a side.
@@ -76,14 +77,16 @@ class Preprocessor {
   struct Axis {
     int taps = 0;
     std::vector<int> first;
-    std::vector<float> weights;
+    std::vector<int32_t> weights;  // in units of 2^-22; each output's sum to about 1
   };
   // `size` outputs over the source pixels [begin, begin + length).
   static Axis make_axis(int begin, int length, int size);
-  float* line(int index);
-  void resize_row(const uint8_t* row, float* out) const;
+  uint8_t* line(int index);
+  void resize_row(const uint8_t* row, uint8_t* out) const;
+  // Sums the ring's lines for output line y, to 8 bits, into `out`.
+  void blend_lines(int y, uint8_t* out);
   template <class T>
-  void write_row(const float* row, T* out) const;
+  void write_row(const uint8_t* row, T* out) const;
   template <class T>
   void run_as(const ImageView& image, T* output);
 
@@ -93,9 +96,9 @@ class Preprocessor {
   DType dtype_ = DType::F32;
   Shape shape_;
   Axis horizontal_, vertical_;
-  // A ring of vertical_.taps lines resized horizontally, 4 floats a pixel, and the line being summed at its
-  // end.
+  // A ring of vertical_.taps lines resized horizontally, and behind it a finished line; 4 bytes a pixel.
   Buffer lines_;
+  Buffer sums_;  // of one line, int32
 };
 
 }  // namespace linnet

@@ -45,6 +45,8 @@ class TfjsModel {
   // Weight files in manifest order, relative to model.json.
   virtual size_t shard_count() const = 0;
   virtual std::string_view shard_path(size_t index) const = 0;
+  // Takes the bytes of shard `index`. The last shard of a group completes it: then its size is checked
+  // against the manifest's, and WrongSize names the files, the bytes and the weight at which they end.
   virtual Result<void> set_shard(size_t index, Buffer bytes) = 0;
   // The bytes that all shards hold together.
   virtual uint64_t weights_bytes() const = 0;
@@ -53,8 +55,9 @@ class TfjsModel {
   virtual const std::string& metadata_json() const = 0;
 
   // Builds the graph from the topology and all shards, which it lets go. Inputs and outputs carry the names
-  // of the signature where there is one, else the node's. Fails with WrongSize (shards shorter or longer than
-  // the manifest says), MissingNode, MissingWeight, Cycle, UnsupportedOp (op and node), or an op's own shape
+  // of the signature where there is one, else the node's or layer's. Fails with MissingWeight (a shard that
+  // has not been set, a weight that the manifest does not list), InvalidArgument (a shape of `options` is
+  // needed, or does not fit), MissingNode, Cycle, UnsupportedOp (op and node), TooLarge, or an op's own shape
   // error.
   virtual Result<Graph> to_graph(const TfjsOptions& options) = 0;
 };

@@ -219,6 +219,8 @@ test('works by keyboard alone, with the focus in sight', () =>
         await page.keyboard.press('Tab');
         const { at, seen } = await page.evaluate(() => {
           const focused = document.activeElement;
+          // Between the last control and the first, the focus is with the browser.
+          if (focused === document.body) return { at: '', seen: true };
           // A hidden file input shows its focus on its label.
           const shown = focused.type === 'file' ? focused.closest('label') : focused;
           const { outlineStyle, outlineWidth } = getComputedStyle(shown);

@@ -320,5 +320,6 @@ test('loading and disposing again and again leaves nothing behind', () =>
       return counts;
     });
     assert.deepEqual(handles, Array(8).fill(1));
-    assert.equal(page.workers().length, 0);
+    for (let i = 0; page.workers().length > 0 && i < 50; ++i) await page.waitForTimeout(100);
+    assert.equal(page.workers().length, 0, 'workers outlive their models');
   }));

@@ -21,6 +21,7 @@ let loading: AbortController | null = null;
 let pictureUrl: string | null = null;
 // What the stage shows, where that is a picture.
 let hasPicture = false;
+let startingCamera = false;
 let timesShownAt = 0;
 
 const words = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -39,7 +40,7 @@ async function classify(input: ImageInput, live: boolean): Promise<void> {
   if (current !== classifier) return;
   const { prepare, run } = current.model.timing;
   timings.add(prepare + run);
-  view.showAnswers(answers, (index) => current.labelOf(index));
+  view.showAnswers(answers, (index) => current.labelOf(index), live);
   const now = performance.now();
   if (live && now - timesShownAt < 250) return;
   view.showTimes(timings, live ? frameRate(now) : 'still picture');
@@ -114,8 +115,10 @@ function stopCamera(): void {
 }
 
 async function startCamera(): Promise<void> {
+  // A disabled button would lose the focus, so a second press is ignored in place of that.
+  if (startingCamera) return;
+  startingCamera = true;
   view.showProblem(null);
-  cameraButton.disabled = true;
   try {
     await camera.start(stopCamera);
   } catch (error) {
@@ -123,7 +126,7 @@ async function startCamera(): Promise<void> {
     view.showProblem(cameraProblem(error));
     return;
   } finally {
-    cameraButton.disabled = false;
+    startingCamera = false;
   }
   markSample(null);
   video.hidden = false;

@@ -47,7 +47,7 @@ export class View {
   readonly #spoken = byId('spoken');
   readonly #list = byId<HTMLOListElement>('answers');
   readonly #rows: Row[] = [];
-  #spokenAt = 0;
+  #spokenAt = -Infinity;
   #spokenText = '';
 
   setState(state: State, words = stateWords[state]): void {
@@ -71,7 +71,7 @@ export class View {
     this.#problem.textContent = text;
   }
 
-  showAnswers(answers: readonly Answer[], labelOf: (index: number) => string): void {
+  showAnswers(answers: readonly Answer[], labelOf: (index: number) => string, live: boolean): void {
     byId('empty').hidden = answers.length > 0;
     while (this.#rows.length < answers.length) this.#rows.push(this.#makeRow());
     this.#rows.forEach((row, place) => {
@@ -85,7 +85,7 @@ export class View {
       row.bar.style.transform = `scaleX(${Math.max(0.004, answer.probability).toFixed(4)})`;
     });
     const [best] = answers;
-    if (best) this.#speak(splitLabel(labelOf(best.index)).name, best.probability);
+    if (best) this.#speak(splitLabel(labelOf(best.index)).name, best.probability, live);
   }
 
   showTimes(timings: Timings, rate: string): void {
@@ -114,10 +114,10 @@ export class View {
     return { item, name, others, value, bar: element('span', 'bar', track) };
   }
 
-  // Tells a screen reader the best answer, when it changes and not more often than one can listen to.
-  #speak(name: string, probability: number): void {
+  // Tells a screen reader the best answer; of a camera's, only another one, and not more often than one can listen to.
+  #speak(name: string, probability: number, live: boolean): void {
     const now = performance.now();
-    if (name === this.#spokenText || now - this.#spokenAt < 2500) return;
+    if (live && (name === this.#spokenText || now - this.#spokenAt < 2500)) return;
     this.#spokenAt = now;
     this.#spokenText = name;
     this.#spoken.textContent = `${name}, ${percent(probability)}`;

@@ -10,6 +10,13 @@ namespace {
 // A constant is worth its bytes only while it stays small beside the weights.
 constexpr int64_t kMaxFoldedBytes = int64_t{16} << 20;
 
+// Nor is it worth minutes of the plain reference kernels: windows over constants stay where they are.
+constexpr int64_t kMaxFoldedMacs = 50'000'000;
+
+bool is_cheap(const Graph& graph, const Node& node) {
+  return node.op != Op::avg_pool && node.op != Op::max_pool && node_macs(graph, node) <= kMaxFoldedMacs;
+}
+
 bool is_foldable(const Graph& graph, const Node& node) {
   for (ValueId input : node.inputs)
     if (!graph.value(input).is_constant()) return false;
@@ -17,7 +24,7 @@ bool is_foldable(const Graph& graph, const Node& node) {
     const Value& value = graph.value(output);
     if (value.shape.elements() * static_cast<int64_t>(dtype_size(value.dtype)) > kMaxFoldedBytes) return false;
   }
-  return !node.inputs.empty();
+  return !node.inputs.empty() && is_cheap(graph, node);
 }
 
 Result<void> fold(Graph& graph, const Node& node) {

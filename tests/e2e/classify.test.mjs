@@ -5,7 +5,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { colourModel, png, scratchFolder, writeModel } from '../cli/fixtures.mjs';
-import { buildRoot } from '../differential/linnet.mjs';
+import { buildRoot, missing, modelsFolder } from '../differential/linnet.mjs';
+import { film, plain } from './film.mjs';
 import { launch, startServer } from './harness.mjs';
 
 const folder = scratchFolder();
@@ -15,20 +16,6 @@ const labels = 'background\nred, scarlet\ngreen\nblue\n';
 const red = [230, 20, 20];
 const blue = [20, 20, 230];
 
-// A film in YUV4MPEG2: `seconds` of each colour, ten frames a second.
-function film(colours, seconds, [width, height] = [320, 240]) {
-  const chunks = [`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\n`];
-  for (const [r, g, b] of colours) {
-    const planes = [
-      [0.299 * r + 0.587 * g + 0.114 * b, width * height],
-      [128 - 0.169 * r - 0.331 * g + 0.5 * b, (width * height) / 4],
-      [128 + 0.5 * r - 0.419 * g - 0.081 * b, (width * height) / 4],
-    ].map(([value, count]) => Buffer.alloc(count, Math.round(Math.min(255, Math.max(0, value)))));
-    for (let frame = 0; frame < 10 * seconds; ++frame) chunks.push('FRAME\n', ...planes);
-  }
-  return Buffer.concat(chunks.map((chunk) => Buffer.from(chunk)));
-}
-
 let browser, server;
 before(async () => {
   mkdirSync(screenshots, { recursive: true });
@@ -37,7 +24,8 @@ before(async () => {
   writeFileSync(join(folder, 'green.png'), png(40, 30, [10, 200, 10]));
   writeFileSync(join(folder, 'blue.png'), png(30, 40, blue));
   writeFileSync(join(folder, 'words.png'), 'these are words');
-  writeFileSync(join(folder, 'camera.y4m'), film([red, blue], 2));
+  const frames = [red, blue].map((colour) => ({ rgba: plain(colour, 320, 240), times: 20 }));
+  writeFileSync(join(folder, 'camera.y4m'), film(frames, 320, 240));
   browser = await launch({ camera: join(folder, 'camera.y4m') });
   server = await startServer({ mounts: [['/colours/', modelFolder]] });
 });
@@ -84,9 +72,9 @@ test('loads a model, warms up, classifies its sample and shows figures', () =>
     assert.equal(percents.length, 3);
     // The model gives logits: the page made them probabilities.
     assert.ok(Math.abs(percents.reduce((a, b) => a + b) - 100) < 1.5, `${percents}`);
-    assert.match(await page.textContent('#p50'), /^\d+(\.\d)? ms$/);
-    assert.match(await page.textContent('#p95'), /^\d+(\.\d)? ms$/);
-    assert.match(await page.textContent('#threads'), /WebAssembly, \d+ threads?/);
+    assert.match(await page.textContent('#p50'), /^\d+(\.\d)?\sms$/);
+    assert.match(await page.textContent('#p95'), /^\d+(\.\d)?\sms$/);
+    assert.match(await page.textContent('#threads'), /WebAssembly, \d+\sthreads?/);
     assert.match(await page.textContent('#memory'), /MB/);
     assert.equal(await page.textContent('#model-name'), 'colours');
     assert.match(await page.textContent('#spoken'), /(red|green|blue), \d/);
@@ -309,3 +297,39 @@ for (const [name, settings] of screens) {
       }));
   }
 }
+
+const trained = join(modelsFolder, 'mobilenet_v2_1.0_224');
+const trainedLabels = join(modelsFolder, 'tflite/imagenet_labels_1001.txt');
+test('a trained model knows what the camera shows', { skip: missing(trained) || missing(trainedLabels) }, async () => {
+  // The camera shows one of the page's own samples.
+  const painter = await browser.newPage();
+  await painter.goto(`${server.url}/app/`);
+  const pixels = await painter.evaluate(async () => {
+    const picture = new Image();
+    picture.src = 'samples/umbrella.svg';
+    await picture.decode();
+    const context = new OffscreenCanvas(640, 480).getContext('2d');
+    context.fillStyle = '#b5bfc9';
+    context.fillRect(0, 0, 640, 480);
+    context.drawImage(picture, 80, 0, 480, 480);
+    return [...context.getImageData(0, 0, 640, 480).data];
+  });
+  await painter.close();
+  writeFileSync(join(folder, 'umbrella.y4m'), film([{ rgba: Buffer.from(pixels), times: 10 }], 640, 480));
+  const watching = await launch({ camera: join(folder, 'umbrella.y4m') });
+  try {
+    const page = await watching.newPage({ viewport: { width: 1280, height: 800 } });
+    await page.goto(`${server.url}/app/?model=/models/mobilenet_v2_1.0_224/&labels=/models/tflite/imagenet_labels_1001.txt`);
+    await state(page, 'ready');
+    await page.click('#samples button:first-child');
+    await answer(page, 'analog clock');
+    await page.click('#camera');
+    await state(page, 'live');
+    await answer(page, 'umbrella');
+    await page.waitForTimeout(1500); // so that the picture below shows settled figures
+    await page.screenshot({ path: join(screenshots, 'trained.png') });
+    assert.equal(await page.textContent(topAnswer), 'umbrella');
+  } finally {
+    await watching.close();
+  }
+});

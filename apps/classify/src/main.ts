@@ -5,7 +5,7 @@ import { Classifier, type Location } from './classifier.js';
 import { acceptDrops } from './drop.js';
 import { markSample, type Sample, samples, showSamples } from './samples.js';
 import { Timings } from './timings.js';
-import { byId, megabytes, View } from './view.js';
+import { byId, size, View } from './view.js';
 
 const view = new View();
 const timings = new Timings();
@@ -165,7 +165,7 @@ async function load(place: Location): Promise<void> {
         if (loading !== mine) return;
         if (phase === 'compile') return view.setState('warming');
         view.setProgress(totalBytes > 0 ? loadedBytes / totalBytes : null);
-        byId('progress').title = `${megabytes(loadedBytes)} of ${totalBytes > 0 ? megabytes(totalBytes) : '?'}`;
+        byId('progress').title = `${size(loadedBytes)} of ${totalBytes > 0 ? size(totalBytes) : '?'}`;
       },
     });
     view.setState('warming');

@@ -21,10 +21,11 @@ export function byId<T extends HTMLElement>(id: string): T {
   return element as T;
 }
 
-const variantWords: Record<string, string> = { simd: 'SIMD', relaxed: 'relaxed SIMD' };
-const percent = (probability: number) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)} %`;
-const milliseconds = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
-export const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+const variantWords: Record<string, string> = { simd: 'SIMD', relaxed: 'Relaxed SIMD' };
+const percent = (probability: number) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}\u00a0%`;
+const milliseconds = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)}\u00a0ms`;
+export const size = (bytes: number) =>
+  bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)}\u00a0kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)}\u00a0MB`;
 
 interface Row {
   readonly item: HTMLLIElement;
@@ -98,10 +99,13 @@ export class View {
     byId('figures').hidden = false;
     byId('model-name').textContent = note ? `${name} (${note})` : name;
     byId('engine').textContent = variantWords[model.variant.replace('-threads', '')]!;
-    byId('threads').textContent = `WebAssembly, ${model.threads === 1 ? '1 thread' : `${model.threads} threads`}`;
+    byId('threads').textContent = `WebAssembly, ${model.threads === 1 ? '1\u00a0thread' : `${model.threads}\u00a0threads`}`;
     const { total, weights, arena } = model.memory();
-    byId('memory').textContent = megabytes(total);
-    byId('arena').textContent = `${megabytes(weights)} weights, ${megabytes(arena)} arena`;
+    byId('memory').textContent = size(total);
+    byId('arena').textContent = `weights ${size(weights)}, arena ${size(arena)}`;
+    // A model that looks at the whole picture gets it shown whole.
+    const { fit } = model.metadata;
+    byId('stage').classList.toggle('whole', fit === 'stretch' || fit === 'letterbox');
   }
 
   #makeRow(): Row {

@@ -1,0 +1,149 @@
+// The module's boundary, without a browser: what it imports and exports, and that it neither leaks nor trusts.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { buildRoot, missing } from '../differential/linnet.mjs';
+import { importTypeScript } from '../../web/test/bundle.mjs';
+import { smallClassifier } from '../e2e/small_models.mjs';
+
+const modulePath = (variant) => join(buildRoot, `wasm-${variant}`, 'linnet.wasm');
+const skip = missing(modulePath('simd'));
+const small = smallClassifier();
+const json = new TextEncoder().encode(JSON.stringify(small.json));
+
+let Engine, codes;
+before(async () => {
+  execFileSync(process.execPath, [fileURLToPath(new URL('../../web/scripts/generate_abi.mjs', import.meta.url))]);
+  ({ Engine } = await importTypeScript('web/src/worker/engine.ts'));
+  ({ errorCodes: codes } = await importTypeScript('web/src/generated/abi.ts'));
+});
+
+const load = (variant = 'simd') => new WebAssembly.Module(readFileSync(modulePath(variant)));
+
+/** The exports as they are, for calls that the host would never make. */
+async function instantiate() {
+  const none = () => 8;
+  const imports = { wasi_snapshot_preview1: { fd_write: none, fd_close: none, fd_seek: none } };
+  const { exports } = await WebAssembly.instantiate(load(), imports);
+  exports._initialize();
+  const lastError = () => {
+    const [code, text, bytes] = new Uint32Array(exports.memory.buffer, exports.last_error(), 3);
+    return { code, text: new TextDecoder().decode(new Uint8Array(exports.memory.buffer, text, bytes)) };
+  };
+  return { exports, lastError };
+}
+
+function openSmall(engine) {
+  const { handle } = engine.openModel(json);
+  const address = engine.reserveShard(handle, 0, small.weights.length);
+  engine.bytes.set(small.weights, address);
+  engine.commitShard(handle, 0, small.weights.length);
+  return handle;
+}
+
+describe('the module', { skip }, () => {
+  test('imports no more than it did', () => {
+    const names = WebAssembly.Module.imports(load()).map(({ module, name }) => `${module}.${name}`);
+    assert.deepEqual(names.sort(), ['fd_close', 'fd_seek', 'fd_write'].map((name) => `wasi_snapshot_preview1.${name}`));
+  });
+
+  test('exports what abi.def lists, its memory and its start', () => {
+    const listed = [...readFileSync(new URL('../../src/abi/abi.def', import.meta.url), 'utf8').matchAll(/^LINNET_ABI_FUNCTION\(\w+, (\w+),/gm)];
+    const names = WebAssembly.Module.exports(load()).map(({ name }) => name);
+    assert.deepEqual(names.sort(), [...listed.map(([, name]) => name), '_initialize', 'memory'].sort());
+  });
+
+  test('agrees with the TypeScript on the layout', async () => {
+    // Engine.create compares the hashes, and refuses where they differ.
+    await Engine.create(load(), false);
+  });
+
+  test('refuses handles that are stale, made up or of the wrong kind', async () => {
+    const { exports, lastError } = await instantiate();
+    for (const handle of [0, 1, 0xffffffff, 0x100001]) {
+      for (const call of ['model_info', 'session_info', 'session_run', 'close']) {
+        assert.equal(exports[call](handle), 0, call);
+        assert.equal(lastError().code, codes.BadHandle[0]);
+      }
+    }
+    const engine = await Engine.create(load(), false);
+    const model = openSmall(engine);
+    assert.throws(() => engine.run(model), { code: 'BadHandle' });
+    engine.close(model);
+    assert.throws(() => engine.close(model), { code: 'BadHandle' });
+    assert.throws(() => engine.compile(model, 1, 1, {}), { code: 'BadHandle' });
+  });
+
+  test('refuses shards that do not exist and sizes that were not reserved', async () => {
+    const engine = await Engine.create(load(), false);
+    const { handle } = engine.openModel(json);
+    assert.throws(() => engine.reserveShard(handle, 1, 8), { code: 'InvalidArgument' });
+    engine.reserveShard(handle, 0, 8);
+    assert.throws(() => engine.commitShard(handle, 0, 9), { code: 'InvalidArgument' });
+    assert.throws(() => engine.reserveShard(handle, 0, 0xfffffff0), { code: 'OutOfMemory' });
+    // Nothing was handed over, so there is nothing to compile.
+    assert.throws(() => engine.compile(handle, 1, 1, {}), { name: 'LinnetError' });
+  });
+
+  test('keeps a shard while its room grows', async () => {
+    const engine = await Engine.create(load(), false);
+    const { handle } = engine.openModel(json);
+    const half = small.weights.length >> 1;
+    let address = engine.reserveShard(handle, 0, half);
+    engine.bytes.set(small.weights.subarray(0, half), address);
+    address = engine.reserveShard(handle, 0, 2 * small.weights.length);
+    engine.bytes.set(small.weights.subarray(half), address + half);
+    engine.commitShard(handle, 0, small.weights.length);
+    const { handle: session, description } = engine.compile(handle, 1, 1, {});
+    engine.run(session);
+    const [{ address: at, bytes }] = description.outputs;
+    const answers = new Float32Array(engine.bytes.slice(at, at + bytes).buffer);
+    const sum = answers.reduce((a, b) => a + b);
+    assert.ok(Math.abs(sum - 1) < 1e-5, `softmax sums to ${sum}`);
+  });
+
+  test('opening, compiling, running and closing leaves the heap as it was', async () => {
+    const engine = await Engine.create(load(), false);
+    const cycle = () => {
+      const model = openSmall(engine);
+      const { handle: session } = engine.compile(model, 1, 1, {});
+      engine.close(model);
+      const plan = { fit: 'crop', crop: 1, normalisation: 'unit', scale: [1, 1, 1], offset: [0, 0, 0] };
+      engine.prepareImage(session, 0, plan, 64, 48);
+      engine.loadImage(session, 0);
+      const before = engine.heap().allocations;
+      for (let i = 0; i < 5; ++i) {
+        engine.loadImage(session, 0);
+        engine.run(session);
+      }
+      assert.equal(engine.heap().allocations, before, 'runs allocated');
+      engine.close(session);
+    };
+    cycle(); // the table of handles is as large as it gets
+    const { liveBlocks, liveBytes } = engine.heap();
+    const size = engine.bytes.length;
+    for (let i = 0; i < 20; ++i) cycle();
+    const after = engine.heap();
+    assert.deepEqual([after.liveBlocks, after.liveBytes], [liveBlocks, liveBytes]);
+    assert.equal(engine.bytes.length, size, 'the memory grew');
+  });
+
+  test('a model that is refused leaves nothing behind', async () => {
+    const engine = await Engine.create(load(), false);
+    const bad = ['', '{', '[]', '{"modelTopology": 3}', JSON.stringify({ ...small.json, weightsManifest: [{ paths: ['a'], weights: [{ name: 'x', shape: [-4], dtype: 'float32' }] }] })];
+    const attempt = () => {
+      for (const text of bad) assert.throws(() => engine.openModel(new TextEncoder().encode(text)), { name: 'LinnetError' });
+      const model = openSmall(engine);
+      assert.throws(() => engine.compile(model, 1, 1, { image: [1, 3] }), { name: 'LinnetError' });
+      engine.close(model);
+    };
+    attempt();
+    const { liveBlocks, liveBytes } = engine.heap();
+    for (let i = 0; i < 5; ++i) attempt();
+    const after = engine.heap();
+    assert.deepEqual([after.liveBlocks, after.liveBytes, after.liveHandles], [liveBlocks, liveBytes, 0]);
+  });
+});

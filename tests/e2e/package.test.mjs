@@ -257,6 +257,8 @@ test('bad options and bad inputs say what to do', () =>
         blob: await draw(new Blob(['not a picture'])),
         crop: await draw(picture, { crop: 0 }),
         fit: await draw(picture, { fit: 'shrink' }),
+        assets: await load({ assets: 'http://localhost:9/' }),
+        gone: await load({ assets: '/nowhere/' }),
         normalisation: await draw(picture, { normalisation: 'loud' }),
         input: await draw(picture, { input: 'picture' }),
       };
@@ -285,6 +287,8 @@ test('bad options and bad inputs say what to do', () =>
         blob: 'BadImage',
         crop: 'InvalidArgument',
         fit: 'InvalidArgument',
+        assets: 'UnsupportedHost',
+        gone: 'EngineFailed',
         normalisation: 'InvalidArgument',
         input: 'InvalidArgument',
         unhurt: true,

@@ -131,6 +131,18 @@ describe('the module', { skip }, () => {
     assert.equal(engine.bytes.length, size, 'the memory grew');
   });
 
+  test('a trap marks the engine as failed for good', async () => {
+    const engine = await Engine.create(load(), false);
+    const model = openSmall(engine);
+    const { handle: session } = engine.compile(model, 1, 1, {});
+    engine.bytes.fill(0xff); // every pointer in it now leads nowhere
+    const failed = { name: 'LinnetError', code: 'EngineFailed', message: /load the model again/ };
+    assert.throws(() => engine.run(session), failed);
+    assert.throws(() => engine.run(session), failed);
+    assert.throws(() => engine.close(session), failed);
+    assert.throws(() => engine.heap(), failed);
+  });
+
   test('a model that is refused leaves nothing behind', async () => {
     const engine = await Engine.create(load(), false);
     const bad = ['', '{', '[]', '{"modelTopology": 3}', JSON.stringify({ ...small.json, weightsManifest: [{ paths: ['a'], weights: [{ name: 'x', shape: [-4], dtype: 'float32' }] }] })];

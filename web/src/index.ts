@@ -38,6 +38,15 @@ function toThreads(threads: number | undefined): number {
   throw new LinnetError('InvalidArgument', `threads is ${threads}; it must be a whole number from 1 to ${maxThreads}`);
 }
 
+function startWorker(url: URL): Worker {
+  try {
+    return new Worker(url, { type: 'module', name: 'linnet' });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LinnetError('UnsupportedHost', `${url.href} must be a worker of the page's own origin (${reason})`);
+  }
+}
+
 /**
  * Loads a TensorFlow.js graph or layers model into a worker of its own, compiled for this machine. Rejects with a
  * LinnetError.
@@ -62,8 +71,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   };
   if (signal?.aborted) throw new LinnetError('Aborted', 'loading was called off before it began');
 
-  const worker = new Worker(new URL('engine_worker.js', assets), { type: 'module', name: 'linnet' });
-  const channel = new Channel(worker);
+  const channel = new Channel(startWorker(new URL('engine_worker.js', assets)));
   channel.onProgress = options.onProgress;
   const abort = () => channel.end(new LinnetError('Aborted', 'loading was called off'));
   signal?.addEventListener('abort', abort, { once: true });

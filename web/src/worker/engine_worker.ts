@@ -83,7 +83,7 @@ class Loaded {
     return this.#infer(input, outputs, 0);
   }
 
-  runImage({ image, plan, input, outputs }: ImageRequest): RunReply {
+  async runImage({ image, plan, input, outputs }: ImageRequest): Promise<RunReply> {
     try {
       const start = performance.now();
       const { width, height } = imageSize(image);
@@ -92,7 +92,8 @@ class Loaded {
         this.#prepared.key = '';
         this.#prepared = { key, address: this.engine.prepareImage(this.session, input, plan, width, height) };
       }
-      this.engine.bytes.set(this.#pixels.read(image, width, height), this.#prepared.address);
+      const { address } = this.#prepared;
+      await this.#pixels.read(image, width, height, this.engine.bytes.subarray(address, address + 4 * width * height));
       this.engine.loadImage(this.session, input);
       return this.#infer(null, outputs, performance.now() - start);
     } finally {

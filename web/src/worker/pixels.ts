@@ -13,12 +13,35 @@ export function imageSize(image: WorkerImage): { width: number; height: number }
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
-/** Draws on one canvas that it keeps, so that frames of one size share it. */
+// Whether a frame can write its own pixels as RGBA. Browsers without that conversion ignore the format asked for, which
+// the size gives away, but for formats that take four bytes too.
+function writesRgba(frame: VideoFrame, width: number, height: number): boolean {
+  const { visibleRect, format } = frame;
+  const plain = visibleRect?.width === width && visibleRect.height === height && !('rotation' in frame && frame.rotation);
+  if (!plain || format === null || format.startsWith('BGR')) return false;
+  try {
+    return frame.allocationSize({ format: 'RGBA' }) === 4 * width * height;
+  } catch {
+    return false;
+  }
+}
+
+/** Draws on one canvas that it keeps, where the image cannot write its pixels itself. */
 export class PixelReader {
   #context: OffscreenCanvasRenderingContext2D | null = null;
 
-  read(image: WorkerImage, width: number, height: number): Uint8ClampedArray {
-    if (image instanceof ImageData && image.width === width && image.height === height) return image.data;
+  /** Fills `target` with the image's pixels at the given size. */
+  async read(image: WorkerImage, width: number, height: number, target: Uint8Array<ArrayBufferLike>): Promise<void> {
+    if (image instanceof ImageData && image.width === width && image.height === height) {
+      target.set(image.data);
+    } else if ('allocationSize' in image && writesRgba(image, width, height)) {
+      await image.copyTo(target, { format: 'RGBA' });
+    } else {
+      target.set(this.#draw(image, width, height));
+    }
+  }
+
+  #draw(image: WorkerImage, width: number, height: number): Uint8ClampedArray {
     const context = this.#canvas(width, height);
     if (image instanceof ImageData) {
       const whole = new OffscreenCanvas(image.width, image.height);

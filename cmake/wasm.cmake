@@ -30,13 +30,15 @@ if(LINNET_WASM_THREADS)
     -Wl,--export=__stack_pointer,--export=__wasm_init_tls,--export=__tls_size,--export=__tls_align)
 endif()
 
-# The op suite as a WASI command, over an engine that carries the ops' cases.
-add_library(linnet_engine_cases STATIC EXCLUDE_FROM_ALL ${engine_sources})
-target_include_directories(linnet_engine_cases PUBLIC src ${PROJECT_SOURCE_DIR})
-target_compile_definitions(linnet_engine_cases PUBLIC LINNET_OP_CASES)
-target_link_libraries(linnet_engine_cases PUBLIC linnet_flags)
+# The op suite as a WASI command. Only the ops' own files hold cases; theirs here come before the engine's.
+file(GLOB op_sources CONFIGURE_DEPENDS src/ops/*.cc)
+list(FILTER op_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+add_library(linnet_ops_with_cases STATIC EXCLUDE_FROM_ALL ${op_sources})
+target_compile_definitions(linnet_ops_with_cases PRIVATE LINNET_OP_CASES)
+target_link_libraries(linnet_ops_with_cases PUBLIC linnet_engine)
 add_executable(linnet_optest EXCLUDE_FROM_ALL tests/ops/optest.cc tests/ops/op_cases.cc)
-target_link_libraries(linnet_optest PRIVATE linnet_engine_cases)
+target_include_directories(linnet_optest PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(linnet_optest PRIVATE linnet_ops_with_cases)
 if(LINNET_WASM_THREADS)
   target_link_options(linnet_optest PRIVATE
     -Wl,--import-memory,--shared-memory,--no-check-features

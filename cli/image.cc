@@ -46,7 +46,6 @@ struct JpegErrors {
   jpeg_error_mgr manager;  // first, so that a jpeg_error_mgr* is a JpegErrors*
   jmp_buf escape;
   char message[JMSG_LENGTH_MAX];
-  bool truncated;
 };
 
 void jpeg_fail(j_common_ptr info) {
@@ -55,11 +54,13 @@ void jpeg_fail(j_common_ptr info) {
   longjmp(errors->escape, 1);
 }
 
-// libjpeg fills up a truncated image with grey and only warns.
+// libjpeg only warns of a truncated image and fills it up with grey, for as many pixels as its header claims.
 void jpeg_warn(j_common_ptr info, int level) {
-  auto* errors = reinterpret_cast<JpegErrors*>(info->err);
   const int code = info->err->msg_code;
-  if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) errors->truncated = true;
+  if (level >= 0 || (code != JWRN_JPEG_EOF && code != JWRN_HIT_MARKER)) return;
+  auto* errors = reinterpret_cast<JpegErrors*>(info->err);
+  std::snprintf(errors->message, sizeof errors->message, "the data end early or are damaged");
+  longjmp(errors->escape, 1);
 }
 
 // The orientation of an EXIF block, 1 to 8; 1, as stored, where it says nothing valid.
@@ -167,7 +168,6 @@ Result<Image> decode_jpeg(Bytes bytes) {
   JpegReader reader;
   if (!reader.read(bytes)) return fail(ErrorCode::BadImage, "JPEG: %s", reader.errors.message);
   TRY(std::move(reader.size_check));
-  if (reader.errors.truncated) return fail(ErrorCode::BadImage, "JPEG: the data end early or are damaged");
   return oriented(std::move(reader.image), reader.orientation);
 }
 

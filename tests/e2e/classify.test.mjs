@@ -16,7 +16,7 @@ const labels = 'background\nred, scarlet\ngreen\nblue\n';
 const red = [230, 20, 20];
 const blue = [20, 20, 230];
 
-let browser, server;
+let browser, server, release;
 before(async () => {
   mkdirSync(screenshots, { recursive: true });
   const modelFolder = writeModel(folder, 'colours', model);
@@ -27,7 +27,19 @@ before(async () => {
   const frames = [red, blue].map((colour) => ({ rgba: plain(colour, 320, 240), times: 20 }));
   writeFileSync(join(folder, 'camera.y4m'), film(frames, 320, 240));
   browser = await launch({ camera: join(folder, 'camera.y4m') });
-  server = await startServer({ mounts: [['/colours/', modelFolder]] });
+  server = await startServer({
+    mounts: [
+      ['/colours/', modelFolder],
+      ['/slow/', modelFolder],
+    ],
+    handle(request, response) {
+      if (request.url !== '/slow/weights.bin') return false;
+      response.writeHead(200, { 'Content-Length': model.weights.length });
+      response.write(model.weights.subarray(0, 20));
+      release = () => response.end(model.weights.subarray(20));
+      return true;
+    },
+  });
 });
 after(async () => {
   await browser.close();
@@ -78,6 +90,19 @@ test('loads a model, warms up, classifies its sample and shows figures', () =>
     assert.match(await page.textContent('#memory'), /MB/);
     assert.equal(await page.textContent('#model-name'), 'colours');
     assert.match(await page.textContent('#spoken'), /(red|green|blue), \d/);
+  }));
+
+test('shows how loading comes along', () =>
+  withApp({ address: '?model=/slow/model.json' }, async (page) => {
+    await state(page, 'loading');
+    // Most of this model is its model.json; all of it but the end of the weights has come.
+    await page.waitForFunction(() => document.querySelector('#progress').value > 0.5);
+    assert.ok((await page.evaluate(() => document.querySelector('#progress').value)) < 1);
+    await page.screenshot({ path: join(screenshots, 'loading.png') });
+    release();
+    await state(page, 'ready');
+    await page.waitForSelector(topAnswer);
+    assert.equal(await page.isVisible('#progress'), false);
   }));
 
 test('each sample can be chosen', () =>

@@ -5,7 +5,7 @@ import { Classifier, type Location } from './classifier.js';
 import { acceptDrops } from './drop.js';
 import { markSample, type Sample, samples, showSamples } from './samples.js';
 import { Timings } from './timings.js';
-import { byId, size, View } from './view.js';
+import { byId, View } from './view.js';
 
 const view = new View();
 const timings = new Timings();
@@ -153,8 +153,8 @@ async function load(place: Location): Promise<void> {
   const mine = new AbortController();
   loading = mine;
   view.showProblem(null);
-  view.setState('loading', 'Loading');
-  view.setProgress(null);
+  view.setState('loading');
+  view.setProgress(0, 0);
   const threads = Number(query.get('threads'));
   let fresh: Classifier | null = null;
   try {
@@ -164,8 +164,7 @@ async function load(place: Location): Promise<void> {
       onProgress: ({ phase, loadedBytes, totalBytes }) => {
         if (loading !== mine) return;
         if (phase === 'compile') return view.setState('warming');
-        view.setProgress(totalBytes > 0 ? loadedBytes / totalBytes : null);
-        byId('progress').title = `${size(loadedBytes)} of ${totalBytes > 0 ? size(totalBytes) : '?'}`;
+        view.setProgress(loadedBytes, totalBytes);
       },
     });
     view.setState('warming');

@@ -24,7 +24,7 @@ export function byId<T extends HTMLElement>(id: string): T {
 const variantWords: Record<string, string> = { simd: 'SIMD', relaxed: 'Relaxed SIMD' };
 const percent = (probability: number) => `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)}\u00a0%`;
 const milliseconds = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)}\u00a0ms`;
-export const size = (bytes: number) =>
+const size = (bytes: number) =>
   bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)}\u00a0kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)}\u00a0MB`;
 
 interface Row {
@@ -56,15 +56,19 @@ export class View {
     // Only a change of words is worth announcing.
     const text = this.#state.firstElementChild!;
     if (text.textContent !== words) text.textContent = words;
-    this.#progress.hidden = state !== 'loading' && state !== 'warming';
+    const busy = state === 'loading' || state === 'warming';
+    this.#progress.hidden = !busy;
     if (state === 'warming') this.#progress.removeAttribute('value');
-    document.body.toggleAttribute('data-busy', state === 'loading' || state === 'warming');
+    document.body.toggleAttribute('data-busy', busy);
+    byId('empty').textContent = busy ? 'The model is on its way.' : 'Load a model to see what it makes of the picture.';
+    byId('loaded').textContent = '';
   }
 
-  /** 0 to 1, or null while the whole is not known. */
-  setProgress(part: number | null): void {
-    if (part === null) this.#progress.removeAttribute('value');
-    else this.#progress.value = part;
+  /** How many bytes have come, of how many; of 0 while that is not known. */
+  setProgress(loaded: number, total: number): void {
+    if (total > 0) this.#progress.value = loaded / total;
+    else this.#progress.removeAttribute('value');
+    byId('loaded').textContent = total > 0 ? `${size(loaded)} of ${size(total)}` : '';
   }
 
   showProblem(text: string | null): void {

@@ -170,6 +170,7 @@ export async function readModel(
   }
   const { handle, description } = opened;
   totalBytes = json.length + description.weightsBytes;
+  onProgress({ phase: 'fetch', loadedBytes, totalBytes });
 
   let next = 0;
   const fetchOn = async (): Promise<void> => {

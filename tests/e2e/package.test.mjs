@@ -261,6 +261,11 @@ test('bad options and bad inputs say what to do', () =>
         type: await run(new Float64Array(48 * 48 * 3)),
         unknown: await run({ picture: new Float32Array(48 * 48 * 3) }),
         recycle: await run(new Float32Array(48 * 48 * 3), { recycle: {} }),
+        twice: await errorOf(async () => {
+          const outputs = await model.run(new Float32Array(48 * 48 * 3));
+          await model.run(new Float32Array(48 * 48 * 3), { recycle: outputs });
+          await model.run(new Float32Array(48 * 48 * 3), { recycle: outputs });
+        }),
         blob: await draw(new Blob(['not a picture'])),
         crop: await draw(picture, { crop: 0 }),
         fit: await draw(picture, { fit: 'shrink' }),
@@ -275,12 +280,14 @@ test('bad options and bad inputs say what to do', () =>
       await model.dispose();
       await model.dispose();
       all.disposed = await run(new Float32Array(48 * 48 * 3));
-      all.disposedImage = await draw(picture);
+      const bitmap = await createImageBitmap(picture);
+      all.disposedImage = await draw(bitmap);
+      all.closed = bitmap.width === 0;
       return all;
     });
     const codes = Object.fromEntries(Object.entries(errors).map(([key, error]) => [key, error.code]));
     assert.deepEqual(
-      { ...codes, shape: undefined, named: undefined, unhurt: errors.unhurt },
+      { ...codes, shape: undefined, named: undefined, unhurt: errors.unhurt, closed: errors.closed },
       {
         backend: 'InvalidArgument',
         threads: 'InvalidArgument',
@@ -291,6 +298,7 @@ test('bad options and bad inputs say what to do', () =>
         type: 'TypeMismatch',
         unknown: 'InvalidArgument',
         recycle: 'InvalidArgument',
+        twice: 'InvalidArgument',
         blob: 'BadImage',
         crop: 'InvalidArgument',
         fit: 'InvalidArgument',
@@ -301,6 +309,7 @@ test('bad options and bad inputs say what to do', () =>
         unhurt: true,
         disposed: 'Disposed',
         disposedImage: 'Disposed',
+        closed: true,
       },
     );
     assert.match(codes.shape, /TooLarge|ShapeMismatch|InvalidArgument/);

@@ -67,8 +67,12 @@ export class Model {
    * stay with the caller and may be changed once this has returned its promise. Calls run one after the other.
    */
   run(inputs: TypedArray | NamedArrays, options: RunOptions = {}): Promise<NamedArrays> {
-    const arrays = this.#attempt(() => orderInputs(this.inputs, inputs));
-    if (arrays instanceof LinnetError) return Promise.reject(arrays);
+    const checked = this.#attempt(() => ({
+      arrays: orderInputs(this.inputs, inputs),
+      outputs: this.#recycle(options.recycle),
+    }));
+    if (checked instanceof LinnetError) return Promise.reject(checked);
+    const { arrays, outputs } = checked;
     // Runs that queue behind another need a buffer each; a loop that awaits its runs keeps using one.
     const buffer = this.#inputBuffer ?? new ArrayBuffer(this.inputs.reduce((sum, input) => sum + bytesOf(input), 0));
     this.#inputBuffer = null;
@@ -78,7 +82,6 @@ export class Model {
       packed.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
       at += array.byteLength;
     }
-    const outputs = this.#recycle(options.recycle);
     return this.#enqueue(async () =>
       this.#finish(await this.channel.ask<'run'>({ type: 'run', input: buffer, outputs }, [buffer, ...outputs])),
     );
@@ -92,22 +95,26 @@ export class Model {
     image: ImageInput,
     options: ImageOptions & RunOptions & { readonly input?: string } = {},
   ): Promise<NamedArrays> {
-    const usable = this.#attempt(() => {
-      const index = options.input === undefined ? 0 : this.inputs.findIndex(({ name }) => name === options.input);
-      if (index < 0 || this.inputs.length === 0)
-        throw new LinnetError('InvalidArgument', `there is no input '${options.input}'`);
-      if (options.input === undefined && this.inputs.length > 1)
-        throw new LinnetError('InvalidArgument', `the model has ${this.inputs.length} inputs; say which one the image is for`);
-      return { input: index, plan: planImage(options, this.imageDefaults, imageOptionsOf(this.metadata)) };
-    });
-    if (usable instanceof LinnetError) throw usable;
-    const ready = await toWorkerImage(image);
-    const outputs = this.#recycle(options.recycle);
-    const transfer: Transferable[] = [...outputs];
-    if (!(ready instanceof ImageData)) transfer.push(ready);
-    return this.#enqueue(async () =>
-      this.#finish(await this.channel.ask<'image'>({ type: 'image', image: ready, outputs, ...usable }, transfer)),
-    );
+    let handedOver: ImageInput | WorkerImage = image;
+    try {
+      const checked = this.#attempt(() => ({
+        input: this.#imageInput(options.input),
+        plan: planImage(options, this.imageDefaults, imageOptionsOf(this.metadata)),
+        outputs: this.#recycle(options.recycle),
+      }));
+      if (checked instanceof LinnetError) throw checked;
+      const ready = await toWorkerImage(image);
+      handedOver = ready;
+      const transfer: Transferable[] = [...checked.outputs];
+      if (!(ready instanceof ImageData)) transfer.push(ready);
+      return await this.#enqueue(async () =>
+        this.#finish(await this.channel.ask<'image'>({ type: 'image', image: ready, ...checked }, transfer)),
+      );
+    } catch (error) {
+      // What never reached the worker is closed here: a camera waits for its frames.
+      if ('close' in handedOver) handedOver.close();
+      throw error;
+    }
   }
 
   /** Bytes that the model holds now. */
@@ -152,12 +159,24 @@ export class Model {
     return result;
   }
 
+  #imageInput(name: string | undefined): number {
+    if (name === undefined && this.inputs.length === 1) return 0;
+    if (name === undefined)
+      throw new LinnetError('InvalidArgument', `the model has ${this.inputs.length} inputs; say which one the image is for`);
+    const index = this.inputs.findIndex((input) => input.name === name);
+    if (index < 0) throw new LinnetError('InvalidArgument', `there is no input '${name}'`);
+    return index;
+  }
+
   #recycle(outputs: NamedArrays | undefined): ArrayBuffer[] {
     if (!outputs) return [];
-    return this.outputs.map(({ name }) => {
-      const buffer = outputs[name]?.buffer;
-      if (buffer instanceof ArrayBuffer) return buffer;
-      throw new LinnetError('InvalidArgument', `what is to be recycled has no array for output '${name}'`);
+    return this.outputs.map((output) => {
+      const buffer = outputs[output.name]?.buffer;
+      if (buffer instanceof ArrayBuffer && buffer.byteLength === bytesOf(output)) return buffer;
+      throw new LinnetError(
+        'InvalidArgument',
+        `recycle takes a result of this model that has not been recycled; its '${output.name}' is none`,
+      );
     });
   }
 

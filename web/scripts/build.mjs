@@ -2,7 +2,7 @@
 //   node scripts/build.mjs [--no-wasm]     --no-wasm takes the .wasm files as an earlier build left them
 // LINNET_BUILD_ROOT (default: build) holds the engine's builds.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -14,20 +14,18 @@ const dist = resolve(web, 'dist');
 const variants = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'];
 const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 
-const withWasm = !process.argv.includes('--no-wasm');
-rmSync(dist, { recursive: true, force: true });
-mkdirSync(dist, { recursive: true });
+const moduleOf = (variant) => resolve(builds, `wasm-${variant}/linnet.wasm`);
 
-for (const variant of variants) {
-  const folder = resolve(builds, `wasm-${variant}`);
-  if (withWasm) {
+if (!process.argv.includes('--no-wasm')) {
+  for (const variant of variants) {
+    const folder = dirname(moduleOf(variant));
     run('cmake', '--preset', `wasm-${variant}`, '-B', folder, '--log-level=WARNING');
     run('cmake', '--build', folder, '--target', 'linnet');
   }
-  const module = resolve(folder, 'linnet.wasm');
-  if (existsSync(module)) copyFileSync(module, resolve(dist, `linnet-${variant}.wasm`));
-  else if (withWasm) throw new Error(`${module} was not built`);
 }
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+for (const variant of variants) copyFileSync(moduleOf(variant), resolve(dist, `linnet-${variant}.wasm`));
 
 run(process.execPath, resolve(web, 'scripts/generate_abi.mjs'));
 await build({

@@ -1,8 +1,8 @@
 // Builds the package into web/dist: the engine's variants, the scripts and the types.
-//   node scripts/build.mjs [--no-wasm]     --no-wasm takes the .wasm files as an earlier build left them
+//   node scripts/build.mjs [--no-wasm]     --no-wasm takes those .wasm files that an earlier build left
 // LINNET_BUILD_ROOT (default: build) holds the engine's builds.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -25,7 +25,8 @@ if (!process.argv.includes('--no-wasm')) {
 }
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
-for (const variant of variants) copyFileSync(moduleOf(variant), resolve(dist, `linnet-${variant}.wasm`));
+for (const variant of variants)
+  if (existsSync(moduleOf(variant))) copyFileSync(moduleOf(variant), resolve(dist, `linnet-${variant}.wasm`));
 
 run(process.execPath, resolve(web, 'scripts/generate_abi.mjs'));
 await build({

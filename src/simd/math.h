@@ -1,5 +1,5 @@
-// The algebra of vectors: the members of ScalarAlgebra (graph/algebra.h) over simd::V. Transcendental functions are
-// within a few units in the last place on the ranges that networks use.
+// The algebra of vectors: the members of ScalarAlgebra (graph/algebra.h) over simd::V. Transcendental
+// functions are within a few units in the last place on the ranges that networks use.
 #pragma once
 
 #include "simd/simd.h"
@@ -15,8 +15,8 @@ inline V floor(V x) {
   return __builtin_elementwise_floor(x);
 }
 
-// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, then the Taylor series of e^r to the 7th power, scaled by 2^n through the
-// exponent bits.
+// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, then the Taylor series of e^r to the 7th power, scaled by 2^n
+// through the exponent bits.
 inline V exp(V x) {
   const V clamped = max(min(x, splat(88.72284f)), splat(-87.33655f));
   const V n = floor(multiply_add(clamped, splat(1.44269504f), splat(0.5f)));
@@ -40,7 +40,8 @@ inline V exp(V x) {
   return x == x ? infinite : x;
 }
 
-// ln x for x > 0; -inf for 0, NaN below. x = m 2^e with m in [sqrt 1/2, sqrt 2), then ln m = 2 artanh((m-1)/(m+1)).
+// ln x for x > 0; -inf for 0, NaN below. x = m 2^e with m in [sqrt 1/2, sqrt 2), then ln m = 2
+// artanh((m-1)/(m+1)).
 inline V log(V x) {
   const VI bits = (VI)x;
   // All ones, that is -1, where the mantissa is above that of sqrt 2: those take the next exponent.
@@ -61,7 +62,8 @@ inline V log(V x) {
   return x >= splat(0.0f) ? with_infinity : splat(__builtin_nanf(""));
 }
 
-// sin(x + quarter * pi / 2): reduced to |r| <= pi / 4 by multiples of pi / 2 in three parts, then Taylor series.
+// sin(x + quarter * pi / 2): reduced to |r| <= pi / 4 by multiples of pi / 2 in three parts, then Taylor
+// series.
 inline V sin_quarter(V x, int quarter) {
   const V n = floor(multiply_add(x, splat(0.636619772f), splat(0.5f)));
   V r = multiply_add(n, splat(-1.5703125f), x);

@@ -1,5 +1,5 @@
-// One vector contract for every target: clang's portable vectors, as wide as the target has them. Kernels are written
-// against V and never name an instruction set.
+// One vector contract for every target: clang's portable vectors, as wide as the target has them. Kernels are
+// written against V and never name an instruction set.
 #pragma once
 
 #include <cstdint>
@@ -22,15 +22,15 @@ inline constexpr int kWidth = 4;
 using V = float __attribute__((vector_size(kWidth * 4)));
 using VI = int32_t __attribute__((vector_size(kWidth * 4)));
 
-// Matrix tiles of kTileRows rows by kTileVectors vectors keep their sums in registers: 16 registers of 128 bits hold
-// 4x2 sums with room for operands (6x2 spills in V8), 16 of 256 bits 6x2 as the compiler sees them natively.
+// Matrix tiles of kTileRows rows by kTileVectors vectors keep their sums in registers: 16 registers of 128
+// bits hold 4x2 sums with room for operands (6x2 spills in V8), 16 of 256 bits 6x2 as the compiler sees them
+// natively. A last tile may have up to kMostTileRows rows: one row alone would take as long as four.
 #if defined(__wasm__)
 inline constexpr int kTileRows = 4;
-inline constexpr int kTileVectors = 2;
 #else
 inline constexpr int kTileRows = 6;
-inline constexpr int kTileVectors = 2;
 #endif
+inline constexpr int kTileVectors = 2;
 inline constexpr int kTileColumns = kTileVectors * kWidth;
 
 inline V splat(float value) {

@@ -47,8 +47,8 @@ bool fits_rows(const Graph& graph, std::span<const ValueId> operands, const Shap
   return true;
 }
 
-bool build_program(Lowering& lowering, const Expr& expr, std::span<const ValueId> operands, const Shape& shape,
-                   int64_t columns, std::vector<uint32_t>* words) {
+bool build_program(Lowering& lowering, const Expr& expr, std::span<const ValueId> operands,
+                   const Shape& shape, int64_t columns, std::vector<uint32_t>* words) {
   if (!fits_rows(lowering.graph(), operands, shape, columns)) return false;
   // Inputs of the expression come first, as the operands; the rest of its instructions follow.
   std::vector<ProgramInstruction> instructions;
@@ -59,12 +59,14 @@ bool build_program(Lowering& lowering, const Expr& expr, std::span<const ValueId
       continue;
     }
     ProgramInstruction packed{static_cast<uint8_t>(instruction.op), {0, 0, 0}, instruction.value};
-    for (int i = 0; i < expr_op_arity(instruction.op); ++i) packed.operands[i] = slots[instruction.operands[i]];
+    for (int i = 0; i < expr_op_arity(instruction.op); ++i)
+      packed.operands[i] = slots[instruction.operands[i]];
     slots.push_back(static_cast<uint8_t>(operands.size() + instructions.size()));
     instructions.push_back(packed);
   }
   const auto count = static_cast<uint32_t>(operands.size());
-  append_params(*words, ProgramHeader{count, static_cast<uint32_t>(instructions.size()), static_cast<uint32_t>(columns), count});
+  append_params(*words, ProgramHeader{count, static_cast<uint32_t>(instructions.size()),
+                                      static_cast<uint32_t>(columns), count});
   for (ValueId id : operands) {
     if (id == kNone) {
       append_params(*words, ProgramOperand{Ref::none(), static_cast<uint32_t>(columns), 1});
@@ -96,7 +98,8 @@ std::vector<ValueId> epilogue_operands(const Node& node, ValueId first) {
 bool has_row_epilogue(const Graph& graph, const Node& node) {
   const Expr* expr = node.attrs.get_expr(Attr::epilogue);
   const Shape& shape = graph.value(node.outputs[0]).shape;
-  return expr != nullptr && !as_clamp(*expr) && fits_rows(graph, epilogue_operands(node, kNone), shape, shape.back());
+  return expr != nullptr && !as_clamp(*expr) &&
+         fits_rows(graph, epilogue_operands(node, kNone), shape, shape.back());
 }
 
 std::optional<EpilogueLowering> lower_epilogue(Lowering& lowering, const Node& node, bool rows_in_kernel) {
@@ -116,7 +119,8 @@ std::optional<EpilogueLowering> lower_epilogue(Lowering& lowering, const Node& n
 }
 
 void emit_separate_epilogue(Lowering& lowering, const Node& node, const EpilogueLowering& epilogue) {
-  if (epilogue.separate) emit_program(lowering, node.outputs[0], lowering.shape(node.outputs[0]).back(), epilogue.program);
+  if (epilogue.separate)
+    emit_program(lowering, node.outputs[0], lowering.shape(node.outputs[0]).back(), epilogue.program);
 }
 
 void emit_program(Lowering& lowering, ValueId out, int64_t columns, const std::vector<uint32_t>& program) {

@@ -22,7 +22,8 @@ struct Memory {
   }
 };
 
-// Computes units [range.begin, range.end) of a step. `scratch` is this thread's own. Allocates nothing, keeps nothing.
+// Computes units [range.begin, range.end) of a step. `scratch` is this thread's own. Allocates nothing, keeps
+// nothing.
 using Kernel = void (*)(const Memory& memory, const uint32_t* parameters, Range range, std::byte* scratch);
 
 // The kernel of a step.

@@ -65,8 +65,14 @@ Ref Lowering::add_weights(uint64_t bytes, std::function<void(std::byte*)> fill) 
   return Ref::weights(offset);
 }
 
-void Lowering::reserve_zeros(uint32_t count) {
-  zeros_ = add_weights(count * sizeof(float), [](std::byte*) {});
+void Lowering::reserve_zeros() {
+  int64_t count = 0;
+  for (const Node& node : graph_.nodes()) {
+    if (node.op != Op::conv2d && node.op != Op::conv2d_transpose && node.op != Op::depthwise_conv2d) continue;
+    const Shape& weights = shape(node.inputs[1]);
+    count = std::max(count, int64_t{shape(node.inputs[0]).back()} * weights[1]);
+  }
+  zeros_ = add_weights(static_cast<uint64_t>(count) * sizeof(float), [](std::byte*) {});
 }
 
 void Lowering::emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters) {
@@ -79,11 +85,7 @@ void Lowering::need_scratch(uint64_t bytes) {
 }
 
 Result<void> Lowering::run(bool only_reference) {
-  uint32_t channels = 0;
-  for (const Node& node : graph_.nodes())
-    if (!node.inputs.empty() && shape(node.inputs[0]).rank() > 0)
-      channels = std::max(channels, static_cast<uint32_t>(shape(node.inputs[0]).back()));
-  reserve_zeros(channels);
+  reserve_zeros();
   for (NodeId id = 0; id < graph_.node_count(); ++id) {
     if (auto lowered = lower_node(id, only_reference); !lowered)
       return std::unexpected(lowered.error().within(describe(graph_.node(id))));
@@ -112,15 +114,18 @@ Result<void> Lowering::lower_node(NodeId id, bool only_reference) {
 
 Result<void> Lowering::lower_reference(const Node& node) {
   if (node.inputs.size() + node.outputs.size() > kMaxReferenceTensors)
-    return fail(ErrorCode::TooLarge, "%zu operands, at most %u are supported", node.inputs.size(), kMaxReferenceTensors);
+    return fail(ErrorCode::TooLarge, "%zu operands, at most %u are supported", node.inputs.size(),
+                kMaxReferenceTensors);
   std::vector<uint32_t> words;
   append_params(words, ReferenceParams{static_cast<uint32_t>(plan_.reference_nodes.size()),
                                        static_cast<uint32_t>(node.inputs.size()),
                                        static_cast<uint32_t>(node.outputs.size())});
   for (const std::vector<ValueId>* values : {&node.inputs, &node.outputs})
     for (ValueId id : *values) {
-      ReferenceTensor tensor{ref(id), static_cast<uint32_t>(graph_.value(id).dtype),
-                             static_cast<uint32_t>(shape(id).rank()), {}};
+      ReferenceTensor tensor{ref(id),
+                             static_cast<uint32_t>(graph_.value(id).dtype),
+                             static_cast<uint32_t>(shape(id).rank()),
+                             {}};
       std::copy(shape(id).dims().begin(), shape(id).dims().end(), tensor.dims);
       append_params(words, tensor);
     }
@@ -132,7 +137,8 @@ Result<void> Lowering::lower_reference(const Node& node) {
 Result<void> Lowering::pack() {
   if (weights_bytes_ > kMaxArenaBytes)
     return fail(ErrorCode::TooLarge, "the weights take %llu bytes, at most %llu are possible",
-                static_cast<unsigned long long>(weights_bytes_), static_cast<unsigned long long>(kMaxArenaBytes));
+                static_cast<unsigned long long>(weights_bytes_),
+                static_cast<unsigned long long>(kMaxArenaBytes));
   TRY_ASSIGN(plan_.weights, Buffer::allocate(weights_bytes_));
   std::memset(plan_.weights.data(), 0, plan_.weights.size());
   for (PackTask& task : tasks_) {

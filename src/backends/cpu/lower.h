@@ -12,7 +12,8 @@ namespace linnet::cpu {
 // Collects a plan's steps and the constants that they need in packed form.
 class Lowering {
  public:
-  // `refs[value]` is where each value lies in the arena; none for constants. `threads` is how many will run the plan.
+  // `refs[value]` is where each value lies in the arena; none for constants. `threads` is how many will run
+  // the plan.
   Lowering(const Graph& graph, std::vector<Ref> refs, Plan& plan, int threads);
 
   const Graph& graph() const { return graph_; }
@@ -22,12 +23,11 @@ class Lowering {
   Ref ref(ValueId id);
   // `bytes` of weights that `fill` will write once all sizes are known.
   Ref add_weights(uint64_t bytes, std::function<void(std::byte*)> fill);
-  // As many f32 zeros as `count`, shared between steps; `count` is at most that of an earlier reserve_zeros.
+  // f32 zeros, as many as one row of any convolution's window has: what its taps outside the input read.
   Ref zeros() const { return zeros_; }
-  void reserve_zeros(uint32_t count);
 
-  // Appends one step of the node being lowered. `cost` is its work in multiply-adds or as many memory accesses: small
-  // steps stay on one thread.
+  // Appends one step of the node being lowered. `cost` is its work in multiply-adds or as many memory
+  // accesses: small steps stay on one thread.
   void emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters);
   // Every thread has at least so much scratch.
   void need_scratch(uint64_t bytes);
@@ -38,6 +38,7 @@ class Lowering {
   Result<void> pack();
 
  private:
+  void reserve_zeros();
   Result<void> lower_node(NodeId id, bool only_reference);
   Result<void> lower_reference(const Node& node);
 
@@ -55,8 +56,8 @@ class Lowering {
   std::vector<PackTask> tasks_;
 };
 
-// Lowers `node` and gives true, or false when its shapes, types or attributes need the reference kernel. One function
-// for each op, in lower/<op>.cc.
+// Lowers `node` and gives true, or false when its shapes, types or attributes need the reference kernel. One
+// function for each op, in lower/<op>.cc.
 using LowerFunction = Result<bool> (*)(Lowering&, const Node&);
 Result<bool> lower_conv2d(Lowering&, const Node&);
 Result<bool> lower_conv2d_transpose(Lowering&, const Node&);
@@ -70,7 +71,8 @@ Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_concat(Lowering&, const Node&);
 Result<bool> lower_pad(Lowering&, const Node&);
 
-// The planner's question, answered for the kernels that the lowering picks: may the result overwrite operand `input`?
+// The planner's question, answered for the kernels that the lowering picks: may the result overwrite operand
+// `input`?
 bool can_overwrite(const Graph& graph, const Node& node, size_t input);
 
 // Appends a parameter struct to a step's words.

@@ -1,4 +1,5 @@
-// The parameters of each step of a CPU plan. Flat words: no pointers, so that a plan can be dumped and checked.
+// The parameters of each step of a CPU plan. Flat words: no pointers, so that a plan can be dumped and
+// checked.
 #pragma once
 
 #include <cstdint>
@@ -7,31 +8,60 @@
 
 namespace linnet::cpu {
 
-// out[r, o] = clamp(sum over taps t and channels c of x[pixel(r, t), c] * w[t, c, o] + bias[o]), for the output pixels r
-// of one grid: convolution by indirection (Dukhan 2019) and, with one tap, matrix multiplication.
+// out[r, o] = clamp(sum over taps t and channels c of x[pixel(r, t), c] * w[t, c, o] + bias[o]), for the
+// output pixels r of one grid: convolution by indirection (Dukhan 2019) and, with one tap, matrix
+// multiplication.
 struct GemmParams {
   Ref x;        // [batch, in_h, in_w, channels]
   Ref weights;  // panels of kTileColumns outputs: [panel][tap][channel][column], zero-filled at the end
   Ref bias;     // one for each column of the panels
   Ref out;      // [batch, out_h, out_w, out_channels]
-  Ref zeros;    // `channels` zeros: what taps outside the input read
+  Ref zeros;    // what taps outside the input read: `channels` zeros, or with merge_x kernel_x times as many
   uint32_t batch, in_h, in_w, channels;
   uint32_t out_h, out_w, out_channels;
-  uint32_t grid_h, grid_w;              // output pixels that this step computes
+  uint32_t grid_h, grid_w;                // output pixels that this step computes
   uint32_t grid_stride_y, grid_stride_x;  // from one to the next in the output, and the first one
   uint32_t grid_y, grid_x;
   uint32_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
   int32_t pad_top, pad_left;
+  uint32_t merge_x;     // 1: a row of the window is one tap of kernel_x * channels, as it lies in memory
   uint32_t block_rows;  // output pixels that share one table of pointers
   float low, high;
   uint32_t has_epilogue;  // an elementwise program follows, over `block_rows` rows of raw results in scratch
 };
+
+constexpr uint32_t gemm_taps(const GemmParams& p) {
+  return p.merge_x != 0 ? p.kernel_y : p.kernel_y * p.kernel_x;
+}
+constexpr uint32_t gemm_channels(const GemmParams& p) {
+  return p.merge_x != 0 ? p.kernel_x * p.channels : p.channels;
+}
+
+// A gemm's scratch, as offsets: pointers to pixels come first, then these.
+struct GemmScratch {
+  uint64_t targets;    // pointers to output pixels
+  uint64_t edges;      // rows of windows that reach over the input's edge, with merge_x
+  uint64_t raw;        // raw results, with has_epilogue
+  uint64_t registers;  // the program's
+};
+constexpr GemmScratch gemm_scratch(const GemmParams& p) {
+  const uint64_t rows = p.block_rows;
+  GemmScratch layout{};
+  layout.targets = align_up(rows * gemm_taps(p) * sizeof(void*), kTensorAlignment);
+  layout.edges = layout.targets + align_up(rows * sizeof(void*), kTensorAlignment);
+  const uint64_t edge_floats = p.merge_x != 0 ? rows * gemm_taps(p) * gemm_channels(p) : 0;
+  layout.raw = layout.edges + align_up(edge_floats * sizeof(float), kTensorAlignment);
+  const uint64_t raw_floats = p.has_epilogue != 0 ? rows * p.out_channels : 0;
+  layout.registers = layout.raw + align_up(raw_floats * sizeof(float), kTensorAlignment);
+  return layout;
+}
 
 struct DepthwiseParams {
   Ref x;        // [batch, in_h, in_w, channels]
   Ref weights;  // [tap][channel], channels filled up to whole vectors
   Ref bias;     // [channel]
   Ref out;      // [batch, out_h, out_w, channels]
+  Ref zeros;    // `channels` zeros: what taps outside the input read
   uint32_t batch, in_h, in_w, channels, out_h, out_w;
   uint32_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
   int32_t pad_top, pad_left;

@@ -23,7 +23,8 @@ void pad_constant(const Memory& memory, const uint32_t* words, Range range, std:
     std::fill(out, out + row_elements, p.value);
     const uint32_t n = unit / p.out_dims[1] - p.before[0], y = unit % p.out_dims[1] - p.before[1];
     if (n >= p.in[0] || y >= p.in[1]) continue;
-    const uint32_t* in = memory.at<uint32_t>(p.x) + (static_cast<size_t>(n) * p.in[1] + y) * p.in[2] * p.in[3];
+    const uint32_t* in =
+        memory.at<uint32_t>(p.x) + (static_cast<size_t>(n) * p.in[1] + y) * p.in[2] * p.in[3];
     out += p.before[2] * p.out_dims[3] + p.before[3];
     for (uint32_t x = 0; x < p.in[2]; ++x)
       std::memcpy(out + x * p.out_dims[3], in + x * p.in[3], p.in[3] * sizeof(uint32_t));

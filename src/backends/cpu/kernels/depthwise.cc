@@ -8,15 +8,16 @@ namespace linnet::cpu {
 
 namespace {
 
-using simd::V;
 using simd::kWidth;
+using simd::V;
 
 struct Row {
   const DepthwiseParams& p;
   const float* x;  // of this image
   const float* weights;
   const float* bias;
-  float* out;  // of this row
+  const float* zeros;
+  float* out;       // of this row
   uint32_t padded;  // channels of a row of weights
   int32_t y;        // input row of tap 0
   V low, high;
@@ -28,6 +29,17 @@ struct Row {
 
 V clamp(V value, const Row& row) {
   return simd::min(simd::max(value, row.low), row.high);
+}
+
+V load_lanes(const float* at, int lanes) {
+  return lanes == kWidth ? simd::load(at) : simd::load_partial(at, lanes);
+}
+
+void store_lanes(float* at, V value, int lanes) {
+  if (lanes == kWidth)
+    simd::store(at, value);
+  else
+    simd::store_partial(at, value, lanes);
 }
 
 // One output pixel with any kernel, and pixels outside the input left out.
@@ -44,76 +56,121 @@ void any_pixel(const Row& row, uint32_t ox) {
         const int32_t ix = left + static_cast<int32_t>(kx * p.dilation_x);
         if (static_cast<uint32_t>(ix) >= p.in_w) continue;
         const V w = simd::load(row.weights + static_cast<size_t>(ky * p.kernel_x + kx) * row.padded + c);
-        const float* at = row.pixel(iy, ix) + c;
-        sum = simd::multiply_add(lanes == kWidth ? simd::load(at) : simd::load_partial(at, lanes), w, sum);
+        sum = simd::multiply_add(load_lanes(row.pixel(iy, ix) + c, lanes), w, sum);
       }
     }
-    float* out = row.out + static_cast<size_t>(ox) * p.channels + c;
-    if (lanes == kWidth)
-      simd::store(out, clamp(sum, row));
-    else
-      simd::store_partial(out, clamp(sum, row), lanes);
+    store_lanes(row.out + static_cast<size_t>(ox) * p.channels + c, clamp(sum, row), lanes);
   }
 }
 
-// kTile neighbouring outputs whose windows lie inside the input, for channels [0, whole vectors).
+// Neighbouring outputs that share their loads.
+constexpr int kTile = 4;
+
+// The sums of one vector of channels, from the rows of a window: `at(ky, column)` is the input there.
+// Unrolled whole, so that a value is loaded once for all outputs that need it.
+template <int kKernel, int kStride, class At>
+void window_sums(const float* weights, size_t padded, V bias, V (&sums)[kTile], At at) {
+  constexpr int kColumns = (kTile - 1) * kStride + kKernel;
+  for (V& sum : sums) sum = bias;
+#pragma clang loop unroll(full)
+  for (int ky = 0; ky < kKernel; ++ky) {
+    V w[kKernel];
+#pragma clang loop unroll(full)
+    for (int kx = 0; kx < kKernel; ++kx)
+      w[kx] = simd::load(weights + static_cast<size_t>(ky * kKernel + kx) * padded);
+#pragma clang loop unroll(full)
+    for (int column = 0; column < kColumns; ++column) {
+      const V value = at(ky, column);
+#pragma clang loop unroll(full)
+      for (int t = 0; t < kTile; ++t) {
+        const int kx = column - t * kStride;
+        if (kx >= 0 && kx < kKernel) sums[t] = simd::multiply_add(value, w[kx], sums[t]);
+      }
+    }
+  }
+}
+
+// kTile outputs from `ox` whose windows lie inside the input from left to right. A row of the window above or
+// below it reads zeros, all columns the same ones.
 template <int kKernel, int kStride>
 void inner_tile(const Row& row, uint32_t ox) {
-  constexpr int kTile = 4;
+  const DepthwiseParams& p = row.p;
+  const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
+  const float* lines[kKernel];
+  size_t steps[kKernel];
+  for (int ky = 0; ky < kKernel; ++ky) {
+    const bool inside = static_cast<uint32_t>(row.y + ky) < p.in_h;
+    lines[ky] = inside ? row.pixel(row.y + ky, left) : row.zeros;
+    steps[ky] = inside ? p.channels : 0;
+  }
+  float* out = row.out + static_cast<size_t>(ox) * p.channels;
+  const size_t padded = row.padded, channels = p.channels;
+  for (uint32_t c = 0; c < p.channels; c += kWidth) {
+    V sums[kTile];
+    window_sums<kKernel, kStride>(
+        row.weights + c, padded, simd::load(row.bias + c), sums, [&](int ky, int column) {
+          return simd::load(lines[ky] + c + static_cast<size_t>(column) * steps[ky]);
+        });
+#pragma clang loop unroll(full)
+    for (int t = 0; t < kTile; ++t)
+      simd::store(out + c + static_cast<size_t>(t) * channels, clamp(sums[t], row));
+  }
+}
+
+// Up to kTile outputs from `ox` at the edges, where columns outside the input read zeros.
+template <int kKernel, int kStride>
+void edge_tile(const Row& row, uint32_t ox) {
   constexpr int kColumns = (kTile - 1) * kStride + kKernel;
   const DepthwiseParams& p = row.p;
   const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
-  for (uint32_t c = 0; c + kWidth <= p.channels; c += kWidth) {
-    const V bias = simd::load(row.bias + c);
-    V sums[kTile];
-    for (V& sum : sums) sum = bias;
-    for (int ky = 0; ky < kKernel; ++ky) {
-      const int32_t iy = row.y + ky;
-      if (static_cast<uint32_t>(iy) >= p.in_h) continue;
-      const float* at = row.pixel(iy, left) + c;
-      V w[kKernel];
-#pragma clang loop unroll(full)
-      for (int kx = 0; kx < kKernel; ++kx)
-        w[kx] = simd::load(row.weights + static_cast<size_t>(ky * kKernel + kx) * row.padded + c);
-#pragma clang loop unroll(full)
-      for (int column = 0; column < kColumns; ++column) {
-        const V value = simd::load(at + static_cast<size_t>(column) * p.channels);
-#pragma clang loop unroll(full)
-        for (int t = 0; t < kTile; ++t) {
-          const int kx = column - t * kStride;
-          if (kx >= 0 && kx < kKernel) sums[t] = simd::multiply_add(value, w[kx], sums[t]);
-        }
-      }
+  const float* pixels[kKernel * kColumns];
+  for (int ky = 0; ky < kKernel; ++ky)
+    for (int column = 0; column < kColumns; ++column) {
+      const bool inside =
+          static_cast<uint32_t>(row.y + ky) < p.in_h && static_cast<uint32_t>(left + column) < p.in_w;
+      pixels[ky * kColumns + column] = inside ? row.pixel(row.y + ky, left + column) : row.zeros;
     }
-    for (int t = 0; t < kTile; ++t)
-      simd::store(row.out + (static_cast<size_t>(ox) + static_cast<size_t>(t)) * p.channels + c, clamp(sums[t], row));
+  const uint32_t count = std::min<uint32_t>(kTile, p.out_w - ox);
+  float* out = row.out + static_cast<size_t>(ox) * p.channels;
+  for (uint32_t c = 0; c < p.channels; c += kWidth) {
+    V sums[kTile];
+    window_sums<kKernel, kStride>(
+        row.weights + c, row.padded, simd::load(row.bias + c), sums,
+        [&](int ky, int column) { return simd::load(pixels[ky * kColumns + column] + c); });
+    for (uint32_t t = 0; t < count; ++t)
+      simd::store(out + c + static_cast<size_t>(t) * p.channels, clamp(sums[t], row));
   }
 }
 
-using InnerTile = void (*)(const Row&, uint32_t);
+struct Tiles {
+  void (*inner)(const Row&, uint32_t) = nullptr;
+  void (*edge)(const Row&, uint32_t) = nullptr;
+};
 
-// The unrolled kernel for this shape, or nullptr: channels that do not fill vectors take the general way.
-InnerTile inner_tile_for(const DepthwiseParams& p) {
-  const bool plain = p.dilation_x == 1 && p.dilation_y == 1 && p.kernel_x == p.kernel_y && p.channels % kWidth == 0;
-  if (!plain || p.stride_x > 2) return nullptr;
-  if (p.kernel_x == 3) return p.stride_x == 1 ? inner_tile<3, 1> : inner_tile<3, 2>;
-  if (p.kernel_x == 5) return p.stride_x == 1 ? inner_tile<5, 1> : inner_tile<5, 2>;
-  return nullptr;
+template <int kKernel, int kStride>
+constexpr Tiles kTiles{inner_tile<kKernel, kStride>, edge_tile<kKernel, kStride>};
+
+// The unrolled kernels for this shape; none where channels do not fill vectors, or the window is unusual.
+Tiles tiles_for(const DepthwiseParams& p) {
+  const bool plain =
+      p.dilation_x == 1 && p.dilation_y == 1 && p.kernel_x == p.kernel_y && p.channels % kWidth == 0;
+  if (!plain || p.stride_x > 2) return {};
+  if (p.kernel_x == 3) return p.stride_x == 1 ? kTiles<3, 1> : kTiles<3, 2>;
+  if (p.kernel_x == 5) return p.stride_x == 1 ? kTiles<5, 1> : kTiles<5, 2>;
+  return {};
 }
 
-void run_row(const Row& row, InnerTile tile) {
-  constexpr uint32_t kTile = 4;
+void run_row(const Row& row, const Tiles& tiles) {
   const DepthwiseParams& p = row.p;
-  uint32_t ox = 0;
-  while (ox < p.out_w) {
+  if (tiles.inner == nullptr) {
+    for (uint32_t ox = 0; ox < p.out_w; ++ox) any_pixel(row, ox);
+    return;
+  }
+  for (uint32_t ox = 0; ox < p.out_w; ox += kTile) {
     const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
     const int32_t right = static_cast<int32_t>((ox + kTile - 1) * p.stride_x + p.kernel_x) - p.pad_left;
-    if (tile != nullptr && left >= 0 && ox + kTile <= p.out_w && right <= static_cast<int32_t>(p.in_w)) {
-      tile(row, ox);
-      ox += kTile;
-    } else {
-      any_pixel(row, ox++);
-    }
+    const bool inside = left >= 0 && ox + kTile <= p.out_w && right <= static_cast<int32_t>(p.in_w);
+    (inside ? tiles.inner : tiles.edge)(row, ox);
   }
 }
 
@@ -121,7 +178,7 @@ void run_row(const Row& row, InnerTile tile) {
 
 void depthwise(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
   const auto p = read_params<DepthwiseParams>(words);
-  const InnerTile tile = inner_tile_for(p);
+  const Tiles tiles = tiles_for(p);
   const size_t row_elements = static_cast<size_t>(p.out_w) * p.channels;
   float* raw = reinterpret_cast<float*>(scratch);
   std::byte* registers = scratch + align_up(row_elements * sizeof(float), kTensorAlignment);
@@ -131,15 +188,16 @@ void depthwise(const Memory& memory, const uint32_t* words, Range range, std::by
             memory.at<float>(p.x) + static_cast<size_t>(n) * p.in_h * p.in_w * p.channels,
             memory.at<float>(p.weights),
             memory.at<float>(p.bias),
+            memory.at<float>(p.zeros),
             p.has_epilogue != 0 ? raw : memory.at<float>(p.out) + unit * row_elements,
             static_cast<uint32_t>(align_up(p.channels, kWidth)),
             static_cast<int32_t>(oy * p.stride_y) - p.pad_top,
             simd::splat(p.low),
             simd::splat(p.high)};
-    run_row(row, tile);
+    run_row(row, tiles);
     if (p.has_epilogue != 0)
-      run_program(memory, words, {unit * p.out_w, (unit + 1) * p.out_w}, memory.at<float>(p.out), raw, unit * p.out_w,
-                  registers);
+      run_program(memory, words, {unit * p.out_w, (unit + 1) * p.out_w}, memory.at<float>(p.out), raw,
+                  unit * p.out_w, registers);
   }
 }
 

@@ -1,5 +1,6 @@
-// Convolution and matrix multiplication as one kernel: tiles of kTileRows output pixels by kTileColumns outputs, read
-// through a table of pointers to input pixels (the indirection buffer of Dukhan 2019, built per block of rows).
+// Convolution and matrix multiplication as one kernel: tiles of kTileRows output pixels by kTileColumns
+// outputs, read through a table of pointers to input pixels (the indirection buffer of Dukhan 2019, built per
+// block of rows).
 #include <algorithm>
 #include <limits>
 
@@ -10,14 +11,14 @@ namespace linnet::cpu {
 
 namespace {
 
-using simd::V;
 using simd::kTileColumns;
 using simd::kTileRows;
 using simd::kTileVectors;
 using simd::kWidth;
+using simd::V;
 
-// What a tile of `kRows` rows is computed from. `pixels[t * kTileRows + r]` is where row r reads for tap t; `panel` is
-// [tap][channel][column].
+// What a tile of `kRows` rows is computed from. `pixels[r * taps + t]` is where row r reads for tap t;
+// `panel` is [tap][channel][column].
 struct Tile {
   const float* const* pixels;
   const float* panel;
@@ -33,9 +34,9 @@ void accumulate(const Tile& tile, V (&sums)[kRows][kTileVectors]) {
   const float* const* pixels = tile.pixels;
   const float* panel = tile.panel;
   const uint32_t channels = tile.channels;
-  for (uint32_t t = 0; t < tile.taps; ++t, pixels += kTileRows) {
+  for (uint32_t t = 0; t < tile.taps; ++t, ++pixels) {
     const float* rows[kRows];
-    for (int r = 0; r < kRows; ++r) rows[r] = pixels[r];
+    for (int r = 0; r < kRows; ++r) rows[r] = pixels[static_cast<size_t>(r) * tile.taps];
     for (uint32_t c = 0; c < channels; ++c, panel += kTileColumns) {
       V b[kTileVectors];
 #pragma clang loop unroll(full)
@@ -67,10 +68,11 @@ void run_tile(const Tile& tile) {
   for (int r = 0; r < kRows; ++r)
     for (int v = 0; v < kTileVectors; ++v) sums[r][v] = simd::load(tile.bias + v * kWidth);
   accumulate<kRows>(tile, sums);
-  for (int r = 0; r < kRows; ++r) store_row(tile.targets[r] + tile.column, sums[r], tile.low, tile.high, tile.columns);
+  for (int r = 0; r < kRows; ++r)
+    store_row(tile.targets[r] + tile.column, sums[r], tile.low, tile.high, tile.columns);
 }
 
-// The kernel for the rows that are left: from `kRows` down to 1.
+// The kernel for `rows` rows: from `kRows` down to 1.
 template <int kRows = kTileRows>
 void run_rows(const Tile& tile, uint32_t rows) {
   if constexpr (kRows > 1) {
@@ -82,10 +84,18 @@ void run_rows(const Tile& tile, uint32_t rows) {
 class GemmBlock {
  public:
   GemmBlock(const Memory& memory, const GemmParams& p, std::byte* scratch)
-      : p_(p), x_(memory.at<float>(p.x)), zeros_(memory.at<float>(p.zeros)), out_(memory.at<float>(p.out)),
-        weights_(memory.at<float>(p.weights)), bias_(memory.at<float>(p.bias)), taps_(p.kernel_y * p.kernel_x) {
+      : p_(p),
+        x_(memory.at<float>(p.x)),
+        zeros_(memory.at<float>(p.zeros)),
+        out_(memory.at<float>(p.out)),
+        weights_(memory.at<float>(p.weights)),
+        bias_(memory.at<float>(p.bias)),
+        taps_(gemm_taps(p)),
+        channels_(gemm_channels(p)) {
+    const GemmScratch layout = gemm_scratch(p);
     pixels_ = reinterpret_cast<const float**>(scratch);
-    targets_ = reinterpret_cast<float**>(scratch + sizeof(float*) * p.block_rows * taps_);
+    targets_ = reinterpret_cast<float**>(scratch + layout.targets);
+    edges_ = reinterpret_cast<float*>(scratch + layout.edges);
   }
 
   // Rows [first, first + count) of the grid; results go to the output, or one after another to `raw`.
@@ -93,20 +103,15 @@ class GemmBlock {
     for (uint32_t r = 0; r < count; ++r) fill_pointers(first + r, r, raw);
     const V low = simd::splat(p_.low), high = simd::splat(p_.high);
     for (uint32_t column = 0; column < p_.out_channels; column += kTileColumns) {
-      const float* panel = weights_ + static_cast<size_t>(column) * taps_ * p_.channels;
+      const float* panel = weights_ + static_cast<size_t>(column) * taps_ * channels_;
       for (uint32_t r = 0; r < count; r += kTileRows)
-        run_rows({pixels_ + static_cast<size_t>(r) * taps_, panel, bias_ + column, taps_, p_.channels, targets_ + r,
-                  column, p_.out_channels - column, low, high},
+        run_rows({pixels_ + static_cast<size_t>(r) * taps_, panel, bias_ + column, taps_, channels_,
+                  targets_ + r, column, p_.out_channels - column, low, high},
                  count - r);
     }
   }
 
  private:
-  const float** pixel_slot(uint32_t r, uint32_t t) {
-    const uint32_t tile = r / kTileRows, lane = r % kTileRows;
-    return pixels_ + (static_cast<size_t>(tile) * taps_ + t) * kTileRows + lane;
-  }
-
   void fill_pointers(uint32_t row, uint32_t r, float* raw) {
     const uint32_t gx = row % p_.grid_w, gy = row / p_.grid_w % p_.grid_h, n = row / p_.grid_w / p_.grid_h;
     const size_t oy = static_cast<size_t>(gy) * p_.grid_stride_y + p_.grid_y;
@@ -114,18 +119,39 @@ class GemmBlock {
     targets_[r] = raw != nullptr
                       ? raw + static_cast<size_t>(r) * p_.out_channels
                       : out_ + ((static_cast<size_t>(n) * p_.out_h + oy) * p_.out_w + ox) * p_.out_channels;
-    uint32_t t = 0;
+    const float** slot = pixels_ + static_cast<size_t>(r) * taps_;
+    const int32_t left = static_cast<int32_t>(gx * p_.stride_x) - p_.pad_left;
     for (uint32_t ky = 0; ky < p_.kernel_y; ++ky) {
       const int32_t iy = static_cast<int32_t>(gy * p_.stride_y + ky * p_.dilation_y) - p_.pad_top;
-      for (uint32_t kx = 0; kx < p_.kernel_x; ++kx, ++t) {
-        const int32_t ix = static_cast<int32_t>(gx * p_.stride_x + kx * p_.dilation_x) - p_.pad_left;
-        const bool inside = static_cast<uint32_t>(iy) < p_.in_h && static_cast<uint32_t>(ix) < p_.in_w;
-        *pixel_slot(r, t) = inside ? x_ + ((static_cast<size_t>(n) * p_.in_h + static_cast<size_t>(iy)) * p_.in_w +
-                                           static_cast<size_t>(ix)) *
-                                              p_.channels
-                                   : zeros_;
+      const bool inside = static_cast<uint32_t>(iy) < p_.in_h;
+      const float* line =
+          inside ? x_ + (static_cast<size_t>(n) * p_.in_h + static_cast<size_t>(iy)) * p_.in_w * p_.channels
+                 : nullptr;
+      if (p_.merge_x != 0) {
+        *slot++ = inside ? merged_pixels(line, left, r * p_.kernel_y + ky) : zeros_;
+        continue;
+      }
+      for (uint32_t kx = 0; kx < p_.kernel_x; ++kx) {
+        const int32_t ix = left + static_cast<int32_t>(kx * p_.dilation_x);
+        *slot++ = inside && static_cast<uint32_t>(ix) < p_.in_w ? line + static_cast<size_t>(ix) * p_.channels
+                                                                : zeros_;
       }
     }
+  }
+
+  // The pixels under one row of the window, one after another: in place, or copied beside zeros at the
+  // input's edges.
+  const float* merged_pixels(const float* line, int32_t left, uint32_t edge) {
+    const int32_t kernel = static_cast<int32_t>(p_.kernel_x), width = static_cast<int32_t>(p_.in_w);
+    if (left >= 0 && left + kernel <= width) return line + static_cast<size_t>(left) * p_.channels;
+    float* copy = edges_ + static_cast<size_t>(edge) * channels_;
+    std::fill(copy, copy + channels_, 0.0f);
+    const int32_t first = std::max(left, 0), last = std::min(left + kernel, width);
+    if (first < last)
+      std::copy(line + static_cast<size_t>(first) * p_.channels,
+                line + static_cast<size_t>(last) * p_.channels,
+                copy + static_cast<size_t>(first - left) * p_.channels);
+    return copy;
   }
 
   const GemmParams& p_;
@@ -135,8 +161,10 @@ class GemmBlock {
   const float* weights_;
   const float* bias_;
   uint32_t taps_;
+  uint32_t channels_;
   const float** pixels_;
   float** targets_;
+  float* edges_;
 };
 
 }  // namespace
@@ -144,10 +172,9 @@ class GemmBlock {
 void gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
   const auto p = read_params<GemmParams>(words);
   GemmBlock block(memory, p, scratch);
-  const size_t pointers = static_cast<size_t>(p.block_rows) * (p.kernel_y * p.kernel_x + 1) * sizeof(void*);
-  float* raw = reinterpret_cast<float*>(scratch + align_up(pointers, kTensorAlignment));
-  std::byte* registers =
-      reinterpret_cast<std::byte*>(raw) + align_up(sizeof(float) * p.block_rows * p.out_channels, kTensorAlignment);
+  const GemmScratch layout = gemm_scratch(p);
+  float* raw = reinterpret_cast<float*>(scratch + layout.raw);
+  std::byte* registers = scratch + layout.registers;
   const uint32_t rows = p.batch * p.grid_h * p.grid_w;
   for (uint32_t unit = range.begin; unit < range.end; ++unit) {
     const uint32_t first = unit * p.block_rows, count = std::min(p.block_rows, rows - first);

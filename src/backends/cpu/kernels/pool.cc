@@ -9,8 +9,8 @@ namespace linnet::cpu {
 
 namespace {
 
-using simd::V;
 using simd::kWidth;
+using simd::V;
 
 // The pixels of one window that lie inside the input.
 struct Inside {
@@ -24,12 +24,14 @@ Inside window_at(const PoolParams& p, uint32_t oy, uint32_t ox) {
   };
   Inside inside;
   clip(static_cast<int32_t>(oy * p.stride_y) - p.pad_top, p.kernel_y, p.in_h, &inside.y_begin, &inside.y_end);
-  clip(static_cast<int32_t>(ox * p.stride_x) - p.pad_left, p.kernel_x, p.in_w, &inside.x_begin, &inside.x_end);
+  clip(static_cast<int32_t>(ox * p.stride_x) - p.pad_left, p.kernel_x, p.in_w, &inside.x_begin,
+       &inside.x_end);
   return inside;
 }
 
 template <class Fold>
-V fold_window(const PoolParams& p, const float* image, const Inside& inside, uint32_t c, int lanes, V start, Fold fold) {
+V fold_window(const PoolParams& p, const float* image, const Inside& inside, uint32_t c, int lanes, V start,
+              Fold fold) {
   V value = start;
   for (uint32_t y = inside.y_begin; y < inside.y_end; ++y)
     for (uint32_t x = inside.x_begin; x < inside.x_end; ++x) {
@@ -53,7 +55,8 @@ V pool_vector(const PoolParams& p, const float* image, const Inside& inside, uin
 void pool(const Memory& memory, const uint32_t* words, Range range, std::byte*) {
   const auto p = read_params<PoolParams>(words);
   for (uint32_t unit = range.begin; unit < range.end; ++unit) {
-    const float* image = memory.at<float>(p.x) + static_cast<size_t>(unit / p.out_h) * p.in_h * p.in_w * p.channels;
+    const float* image =
+        memory.at<float>(p.x) + static_cast<size_t>(unit / p.out_h) * p.in_h * p.in_w * p.channels;
     float* out = memory.at<float>(p.out) + static_cast<size_t>(unit) * p.out_w * p.channels;
     for (uint32_t ox = 0; ox < p.out_w; ++ox, out += p.channels) {
       const Inside inside = window_at(p, unit % p.out_h, ox);

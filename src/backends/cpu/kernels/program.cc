@@ -39,9 +39,12 @@ void apply(ExprOp op, const Source* sources, float* out, uint32_t vectors) {
     case ExprOp::Input:
     case ExprOp::Constant:
       break;
-#define LINNET_EXPR(name, arity, type_rule, low, high, body)                                              \
-  case ExprOp::name:                                                                                      \
-    each(sources, [m]([[maybe_unused]] V x, [[maybe_unused]] V y, [[maybe_unused]] V z) { (void)m; return body; }); \
+#define LINNET_EXPR(name, arity, type_rule, low, high, body)                              \
+  case ExprOp::name:                                                                      \
+    each(sources, [m]([[maybe_unused]] V x, [[maybe_unused]] V y, [[maybe_unused]] V z) { \
+      (void)m;                                                                            \
+      return body;                                                                        \
+    });                                                                                   \
     break;
 #include "graph/expr_ops.def"
 #undef LINNET_EXPR
@@ -176,7 +179,8 @@ void run_program(const Memory& memory, const uint32_t* words, Range rows, float*
       program.run_tile(row, count, 0, count * columns, to, raw_row(row));
     } else {
       for (uint32_t column = 0; column < columns; column += kTileElements)
-        program.run_tile(row, 1, column, std::min(kTileElements, columns - column), to + column, raw_row(row));
+        program.run_tile(row, 1, column, std::min(kTileElements, columns - column), to + column,
+                         raw_row(row));
     }
     row += count;
   }

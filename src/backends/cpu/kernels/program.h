@@ -1,5 +1,5 @@
-// Runs an elementwise program over rows of elements, a tile at a time: each instruction goes once over the tile, so
-// that its dispatch costs nothing beside its work.
+// Runs an elementwise program over rows of elements, a tile at a time: each instruction goes once over the
+// tile, so that its dispatch costs nothing beside its work.
 #pragma once
 
 #include "backends/cpu/kernel.h"
@@ -16,8 +16,8 @@ constexpr uint64_t program_scratch_bytes(uint64_t operands, uint64_t instruction
   return (operands + instructions) * kTileElements * sizeof(float);
 }
 
-// Evaluates the program at `words` for rows [range.begin, range.end) into `out` (row 0 at out, rows `columns` apart).
-// `raw` stands for operands without a ref: element (r, c) at raw[(r - raw_first_row) * columns + c].
+// Evaluates the program at `words` for rows [range.begin, range.end) into `out` (row 0 at out, rows `columns`
+// apart). `raw` stands for operands without a ref: element (r, c) at raw[(r - raw_first_row) * columns + c].
 void run_program(const Memory& memory, const uint32_t* words, Range rows, float* out, const float* raw,
                  uint32_t raw_first_row, std::byte* scratch);
 

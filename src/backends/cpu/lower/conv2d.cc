@@ -29,11 +29,12 @@ Result<bool> lower_conv2d(Lowering& lowering, const Node& node) {
   p.pad_top = window.y.pad_before;
   p.pad_left = window.x.pad_before;
   const uint32_t channels = p.channels, filters = p.out_channels;
-  emit_gemm(lowering, p, node, node.inputs[1], bias_operand(node),
-            [channels, filters](const float* weights, uint32_t tap, uint32_t channel, uint32_t column) {
-              return weights[(size_t{tap} * channels + channel) * filters + column];
-            },
-            *epilogue);
+  emit_gemm(
+      lowering, p, node, node.inputs[1], bias_operand(node),
+      [channels, filters](const float* weights, uint32_t tap, uint32_t channel, uint32_t column) {
+        return weights[(size_t{tap} * channels + channel) * filters + column];
+      },
+      *epilogue);
   return true;
 }
 

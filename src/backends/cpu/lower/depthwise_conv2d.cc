@@ -15,6 +15,7 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   DepthwiseParams p{};
   p.x = lowering.ref(node.inputs[0]);
   p.out = lowering.ref(node.outputs[0]);
+  p.zeros = lowering.zeros();
   p.batch = static_cast<uint32_t>(x[0]);
   p.in_h = static_cast<uint32_t>(x[1]);
   p.in_w = static_cast<uint32_t>(x[2]);
@@ -46,7 +47,8 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   append_params(words, p);
   if (p.has_epilogue != 0) {
     words.insert(words.end(), epilogue->program.begin(), epilogue->program.end());
-    lowering.need_scratch(align_up(sizeof(float) * p.out_w * channels, kTensorAlignment) + scratch_of(epilogue->program));
+    lowering.need_scratch(align_up(sizeof(float) * p.out_w * channels, kTensorAlignment) +
+                          scratch_of(epilogue->program));
   }
   lowering.emit(PlanOp::Depthwise, p.batch * p.out_h, y.elements() * taps, words);
   return true;

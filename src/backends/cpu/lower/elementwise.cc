@@ -8,7 +8,8 @@ namespace {
 // Rows shorter than this waste the program's set-up; longer ones leave fewer to share between threads.
 constexpr int64_t kWantedColumns = 1024;
 
-// The number of columns to see the result as: a product of its inner dimensions that all operands can follow. 0: none.
+// The number of columns to see the result as: a product of its inner dimensions that all operands can follow.
+// 0: none.
 int64_t columns_for(const Graph& graph, const Node& node, const Shape& shape) {
   int64_t columns = 1, best = 0;
   for (int i = 0; i <= shape.rank(); ++i) {

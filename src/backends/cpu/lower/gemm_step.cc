@@ -9,14 +9,19 @@ namespace linnet::cpu {
 
 namespace {
 
-// Input that one block of rows reads over and over: about half of a small first-level cache.
-constexpr uint32_t kBlockFloats = 6 * 1024;
+// Input that one block of rows reads once for every panel of weights: it stays in the second-level cache, the
+// panel in the first.
+constexpr uint32_t kBlockFloats = 24 * 1024;
 constexpr uint32_t kMostBlockRows = 96;
+// Up to so many channels the taps along x are merged: their products are too short to be worth a pointer
+// each.
+constexpr uint32_t kMostMergedChannels = 16;
 
 uint32_t block_rows_for(const GemmParams& p, uint32_t rows, int threads) {
   constexpr uint32_t kTile = simd::kTileRows;
   const uint32_t by_cache = kBlockFloats / std::max(p.channels, 1u);
-  const uint32_t by_threads = threads > 1 ? (rows + static_cast<uint32_t>(threads) - 1) / static_cast<uint32_t>(threads) : rows;
+  const uint32_t by_threads =
+      threads > 1 ? (rows + static_cast<uint32_t>(threads) - 1) / static_cast<uint32_t>(threads) : rows;
   const uint32_t wanted = std::clamp(std::min(by_cache, by_threads), kTile, kMostBlockRows);
   return (wanted + kTile - 1) / kTile * kTile;
 }
@@ -42,7 +47,8 @@ Ref pack_bias(Lowering& lowering, ValueId id, uint32_t count, uint32_t padded) {
 void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
                const WeightAt& weight_at, const EpilogueLowering& epilogue) {
   constexpr uint32_t kColumns = simd::kTileColumns;
-  const uint32_t taps = params.kernel_y * params.kernel_x, channels = params.channels, columns = params.out_channels;
+  const uint32_t taps = params.kernel_y * params.kernel_x, channels = params.channels,
+                 columns = params.out_channels;
   const uint32_t panels = (columns + kColumns - 1) / kColumns;
   const uint32_t rows = params.batch * params.grid_h * params.grid_w;
   if (rows == 0) return;
@@ -51,8 +57,8 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
   params.zeros = lowering.zeros();
   params.bias = pack_bias(lowering, bias, columns, panels * kColumns);
   const Tensor tensor = lowering.graph().value(weights).constant;
-  params.weights = lowering.add_weights(
-      uint64_t{panels} * taps * channels * kColumns * sizeof(float), [=](std::byte* to) {
+  params.weights =
+      lowering.add_weights(uint64_t{panels} * taps * channels * kColumns * sizeof(float), [=](std::byte* to) {
         float* out = reinterpret_cast<float*>(to);
         for (uint32_t panel = 0; panel < panels; ++panel)
           for (uint32_t tap = 0; tap < taps; ++tap)
@@ -60,6 +66,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
               for (uint32_t i = 0; i < kColumns && panel * kColumns + i < columns; ++i)
                 out[i] = weight_at(tensor.as<float>(), tap, channel, panel * kColumns + i);
       });
+  params.merge_x = params.kernel_x > 1 && params.dilation_x == 1 && channels <= kMostMergedChannels ? 1 : 0;
   params.block_rows = block_rows_for(params, rows, lowering.threads());
   params.low = epilogue.clamp.low;
   params.high = epilogue.clamp.high;
@@ -68,10 +75,10 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
 
   std::vector<uint32_t> words;
   append_params(words, params);
-  uint64_t scratch = align_up(uint64_t{params.block_rows} * (taps + 1) * sizeof(void*), kTensorAlignment);
+  uint64_t scratch = gemm_scratch(params).registers;
   if (has_program) {
     words.insert(words.end(), epilogue.program.begin(), epilogue.program.end());
-    scratch += align_up(sizeof(float) * params.block_rows * columns, kTensorAlignment) + scratch_of(epilogue.program);
+    scratch += scratch_of(epilogue.program);
   }
   lowering.need_scratch(scratch);
   lowering.emit(PlanOp::Gemm, (rows + params.block_rows - 1) / params.block_rows,

@@ -11,8 +11,8 @@ namespace linnet::cpu {
 // Weight of tap `tap`, input channel `channel`, output `column`, from the constant's elements.
 using WeightAt = std::function<float(const float* weights, uint32_t tap, uint32_t channel, uint32_t column)>;
 
-// Fills x, weights, bias, zeros and block_rows of `params`, whose geometry is set, and emits the step. `weights` and
-// `bias` (kNone: zeros) are constants.
+// Fills x, weights, bias, zeros and block_rows of `params`, whose geometry is set, and emits the step.
+// `weights` and `bias` (kNone: zeros) are constants.
 void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
                const WeightAt& weight_at, const EpilogueLowering& epilogue);
 

@@ -6,7 +6,8 @@ namespace linnet::cpu {
 Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   const Shape& a = lowering.shape(node.inputs[0]);
   const Shape& b = lowering.shape(node.inputs[1]);
-  if (!has_constant_weights(lowering.graph(), node) || b.rank() != 2 || node.attrs.get_bool(Attr::transpose_a, false))
+  if (!has_constant_weights(lowering.graph(), node) || b.rank() != 2 ||
+      node.attrs.get_bool(Attr::transpose_a, false))
     return false;
   const auto epilogue = lower_epilogue(lowering, node, true);
   if (!epilogue) return false;
@@ -20,11 +21,12 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   p.grid_stride_y = p.grid_stride_x = 1;
   p.kernel_y = p.kernel_x = p.stride_y = p.stride_x = p.dilation_y = p.dilation_x = 1;
   const size_t depth = p.channels, columns = p.out_channels;
-  emit_gemm(lowering, p, node, node.inputs[1], bias_operand(node),
-            [=](const float* weights, uint32_t, uint32_t channel, uint32_t column) {
-              return transposed ? weights[column * depth + channel] : weights[channel * columns + column];
-            },
-            *epilogue);
+  emit_gemm(
+      lowering, p, node, node.inputs[1], bias_operand(node),
+      [=](const float* weights, uint32_t, uint32_t channel, uint32_t column) {
+        return transposed ? weights[column * depth + channel] : weights[channel * columns + column];
+      },
+      *epilogue);
   return true;
 }
 

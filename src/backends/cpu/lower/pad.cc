@@ -12,7 +12,11 @@ Result<bool> lower_pad(Lowering& lowering, const Node& node) {
       node.attrs.get_string(Attr::mode, "constant") != "constant")
     return false;
   const std::span<const int64_t> pads = node.attrs.get_ints(Attr::pads);
-  PadParams p{lowering.ref(node.inputs[0]), lowering.ref(node.outputs[0]), {1, 1, 1, 1}, {1, 1, 1, 1}, {0, 0, 0, 0},
+  PadParams p{lowering.ref(node.inputs[0]),
+              lowering.ref(node.outputs[0]),
+              {1, 1, 1, 1},
+              {1, 1, 1, 1},
+              {0, 0, 0, 0},
               std::bit_cast<uint32_t>(node.attrs.get_float(Attr::value, 0))};
   const int shift = 4 - x.rank();
   for (int i = 0; i < x.rank(); ++i) {

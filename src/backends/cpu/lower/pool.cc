@@ -18,15 +18,17 @@ Result<bool> lower_pool(Lowering& lowering, const Node& node) {
   if (whole && !is_max) {
     append_params(words, GlobalMeanParams{lowering.ref(node.inputs[0]), lowering.ref(node.outputs[0]), batch,
                                           static_cast<uint32_t>(x[1] * x[2]), channels});
-    lowering.emit(PlanOp::GlobalMean, batch * ((channels + simd::kWidth - 1) / simd::kWidth), x.elements(), words);
+    lowering.emit(PlanOp::GlobalMean, batch * ((channels + simd::kWidth - 1) / simd::kWidth), x.elements(),
+                  words);
     return true;
   }
-  append_params(words, PoolParams{lowering.ref(node.inputs[0]), lowering.ref(node.outputs[0]), batch,
-                                  static_cast<uint32_t>(x[1]), static_cast<uint32_t>(x[2]), channels,
-                                  static_cast<uint32_t>(y[1]), static_cast<uint32_t>(y[2]),
-                                  static_cast<uint32_t>(window.y.kernel), static_cast<uint32_t>(window.x.kernel),
-                                  static_cast<uint32_t>(window.y.stride), static_cast<uint32_t>(window.x.stride),
-                                  window.y.pad_before, window.x.pad_before, is_max ? 1u : 0u});
+  append_params(words,
+                PoolParams{lowering.ref(node.inputs[0]), lowering.ref(node.outputs[0]), batch,
+                           static_cast<uint32_t>(x[1]), static_cast<uint32_t>(x[2]), channels,
+                           static_cast<uint32_t>(y[1]), static_cast<uint32_t>(y[2]),
+                           static_cast<uint32_t>(window.y.kernel), static_cast<uint32_t>(window.x.kernel),
+                           static_cast<uint32_t>(window.y.stride), static_cast<uint32_t>(window.x.stride),
+                           window.y.pad_before, window.x.pad_before, is_max ? 1u : 0u});
   lowering.emit(PlanOp::Pool, batch * static_cast<uint32_t>(y[1]),
                 y.elements() * window.y.kernel * window.x.kernel, words);
   return true;

@@ -16,8 +16,8 @@ Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
   };
   const Ref taps_y = taps(1), taps_x = taps(2);
   std::vector<uint32_t> words;
-  append_params(words, ResizeParams{lowering.ref(node.inputs[0]), lowering.ref(node.outputs[0]), taps_y, taps_x,
-                                    static_cast<uint32_t>(x[0]), static_cast<uint32_t>(x[1]),
+  append_params(words, ResizeParams{lowering.ref(node.inputs[0]), lowering.ref(node.outputs[0]), taps_y,
+                                    taps_x, static_cast<uint32_t>(x[0]), static_cast<uint32_t>(x[1]),
                                     static_cast<uint32_t>(x[2]), static_cast<uint32_t>(x[3]),
                                     static_cast<uint32_t>(y[1]), static_cast<uint32_t>(y[2])});
   lowering.emit(PlanOp::ResizeBilinear, static_cast<uint32_t>(y[0] * y[1]), y.elements() * 4, words);

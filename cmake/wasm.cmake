@@ -44,3 +44,10 @@ if(LINNET_WASM_THREADS)
     -Wl,--import-memory,--shared-memory,--no-check-features
     -Wl,--initial-memory=${initial_bytes},--max-memory=${maximum_bytes})
 endif()
+
+# What this machine's core can do at most, for bench/.
+if(LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
+  add_executable(linnet_peak EXCLUDE_FROM_ALL bench/peak.cc)
+  target_link_libraries(linnet_peak PRIVATE linnet_flags)
+  target_link_options(linnet_peak PRIVATE -mexec-model=reactor -Wl,--strip-all)
+endif()

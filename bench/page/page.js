@@ -1,0 +1,79 @@
+// The one page of all measurements. It does nothing until it is asked, so that its memory before is a blank page's.
+import { randomNumbers } from '/inputs.js';
+
+const now = () => performance.now();
+let session, feeds;
+
+const inputsOf = (inputs, range, seed) =>
+  inputs.map(({ name, shape }, i) => {
+    const count = shape.reduce((product, dim) => product * dim, 1);
+    return { name, shape, data: randomNumbers(count, range, seed * 16 + i) };
+  });
+
+const toBase64 = ({ buffer, byteOffset, byteLength }) => {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+};
+
+/** Loads a model with a peer. Gives the milliseconds from the first byte of its code to a model that can run. */
+async function open({ adapter, ...config }) {
+  const start = now();
+  const { open: openWith } = await import(`/peers/${adapter}.js`);
+  session = await openWith(config);
+  const { inputs, outputs, figures } = session;
+  return { load: now() - start, inputs, outputs, figures };
+}
+
+/** Times the first run, then runs to warm up, then `runs` of them, or fewer where they take longer than `seconds`. */
+async function measure({ inputs, range, warmUpSeconds, warmUpRuns, runs, seconds }) {
+  feeds = session.prepare(inputsOf(inputs, range, 0));
+  const timed = async () => {
+    const start = now();
+    await session.run(feeds);
+    return now() - start;
+  };
+  const first = await timed();
+  const warm = now() + warmUpSeconds * 1000;
+  for (let i = 0; i < warmUpRuns || now() < warm; ++i) await session.run(feeds);
+  const end = now() + seconds * 1000;
+  const times = [];
+  const inside = [];
+  while (times.length < runs && (times.length < 3 || now() < end)) {
+    times.push(await timed());
+    if (session.inside) inside.push(session.inside());
+  }
+  return { first, times, inside };
+}
+
+/** The outputs for the inputs of each seed: lists of { name, data } with the elements as base64. */
+async function answers({ inputs, range, seeds }) {
+  const all = [];
+  for (const seed of seeds) {
+    const outputs = await session.run(session.prepare(inputsOf(inputs, range, seed)));
+    all.push(session.outputs.map((name) => ({ name, data: toBase64(outputs[name]) })));
+  }
+  return all;
+}
+
+// A millisecond or so of each loop: long for the clock, short beside what other work interrupts.
+const peakRounds = 1_000_000;
+
+/** What one core reaches in `milliseconds` of each loop of peak.wasm, in 1e9 operations a second: the best of many tries. */
+async function peaks({ milliseconds }) {
+  const { instance } = await WebAssembly.instantiateStreaming(fetch('/peers/peak.wasm'));
+  instance.exports._initialize?.();
+  const best = (loop) => {
+    let highest = 0;
+    for (const end = now() + milliseconds; now() < end; ) {
+      const start = now();
+      const operations = loop(peakRounds);
+      highest = Math.max(highest, operations / (now() - start) / 1e6);
+    }
+    return highest;
+  };
+  return { fma: best(instance.exports.fma_peak), dot: best(instance.exports.dot_peak) };
+}
+
+globalThis.bench = { open, measure, answers, peaks };

@@ -1,0 +1,50 @@
+// The engines that are compared. Each has an adapter in peers/, which the page loads.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+// The folder of an installed package: the nearest package.json above what it exports.
+function packageFolder(name) {
+  for (const folder of require.resolve.paths(name)) {
+    try {
+      const path = `${folder}/${name}`;
+      readFileSync(`${path}/package.json`);
+      return path;
+    } catch {
+      // It lies in a folder further up.
+    }
+  }
+  throw new Error(`${name} is not installed; run scripts/setup web`);
+}
+
+/**
+ * title: in tables; format: of the model that it reads; adapter: in peers/; assets: where the server has its files, from
+ * `folder` of the installed `package`, whose version is reported; int8: computes in 8 bits, so that its peak is another.
+ */
+export const peers = {
+  linnet: { title: 'Linnet', format: 'tfjs', adapter: 'linnet', assets: '/linnet/' },
+  base: { title: 'Linnet (base)', format: 'tfjs', adapter: 'linnet', assets: '/base/' },
+  tfjs: { title: 'TensorFlow.js', format: 'tfjs', adapter: 'tfjs', package: '@tensorflow/tfjs-backend-wasm', folder: 'dist' },
+  ort: { title: 'ONNX Runtime Web', format: 'onnx', adapter: 'ort', package: 'onnxruntime-web', folder: 'dist' },
+  litert: { title: 'LiteRT.js', format: 'tflite', adapter: 'litert', package: '@litertjs/core', folder: 'wasm' },
+  'litert-int8': {
+    title: 'LiteRT.js int8',
+    format: 'tflite_int8',
+    int8: true,
+    adapter: 'litert',
+    package: '@litertjs/core',
+    folder: 'wasm',
+  },
+};
+
+/** The peers of a run where none are chosen. */
+export const defaultPeers = ['linnet', 'tfjs', 'ort', 'litert'];
+
+for (const [name, peer] of Object.entries(peers)) {
+  if (!peer.package) continue;
+  peer.assets = `/${peer.adapter}/`;
+  const folder = packageFolder(peer.package);
+  peer.version = JSON.parse(readFileSync(`${folder}/package.json`)).version;
+  peer.mount = [peer.assets, `${folder}/${peer.folder}`];
+}

@@ -1,0 +1,102 @@
+// From samples to figures, and from figures to tables.
+import { median, percentile } from './statistics.mjs';
+
+const summarise = (samples) => ({ median: median(samples), p95: percentile(samples, 0.95), samples });
+
+/** One model, peer and number of threads: the samples of all rounds pooled. `peak`: 1e9 operations a second, one core. */
+export function summarisePeer({ model, peer, threads, rounds, macs, peak, agreement }) {
+  const all = (key) => rounds.flatMap((round) => round[key]);
+  const run = summarise(all('times'));
+  const inside = all('inside');
+  const gflops = (2 * macs) / run.median / 1e6;
+  return {
+    model,
+    peer,
+    threads,
+    load_ms: summarise(all('load')),
+    first_ms: summarise(all('first')),
+    run_ms: run,
+    inside_ms: inside.length > 0 ? summarise(inside) : null,
+    gflops,
+    of_peak: gflops / (peak * threads),
+    bytes: rounds[0].sent,
+    memory: {
+      peak: median(rounds.map(({ memory }) => memory.peak)),
+      above_blank: median(rounds.map(({ memory }) => memory.above_blank)),
+    },
+    agreement,
+    figures: rounds[0].figures,
+  };
+}
+
+// As aligned Markdown: the first column to the left, the others to the right.
+function table(head, rows) {
+  const widths = head.map((title, i) => Math.max(3, title.length, ...rows.map((row) => row[i].length)));
+  const line = (cells) => `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
+  const rule = `| ${widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
+  return [line(head), rule, ...rows.map(line)].join('\n');
+}
+
+const time = (ms) => (ms < 10 ? ms.toFixed(2) : ms.toFixed(1));
+const kilobytes = (bytes) => (bytes / 1000).toFixed(0);
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+const percent = (part) => `${(100 * part).toFixed(0)} %`;
+
+const head = [
+  ...['peer', 'median ms', 'p95', 'in worker', 'first', 'load', 'Linnet/peer', 'GFLOP/s', 'of peak'],
+  ...['memory MB', 'wire KB', 'code gzip KB', 'model gzip KB', 'difference', 'same top'],
+];
+
+function peerRow(title, result, linnet) {
+  const { run_ms: run, inside_ms: inside, bytes, memory, agreement } = result;
+  return [
+    title,
+    time(run.median),
+    time(run.p95),
+    inside ? time(inside.median) : '-',
+    time(result.first_ms.median),
+    result.load_ms.median.toFixed(0),
+    linnet && linnet !== result ? (linnet.run_ms.median / run.median).toFixed(2) : '-',
+    result.gflops.toFixed(1),
+    percent(result.of_peak),
+    megabytes(memory.above_blank),
+    kilobytes(bytes.wire),
+    kilobytes(bytes.code_gzip),
+    kilobytes(bytes.model_gzip),
+    agreement ? agreement.difference.toExponential(1) : '-',
+    agreement ? `${agreement.same_top}/${agreement.inputs}` : '-',
+  ];
+}
+
+const absent = (title) => [title, ...head.slice(1).map(() => '-')];
+
+/** The whole report as Markdown. */
+export function toMarkdown({ machine, peaks, options, models, results, notes }, peers) {
+  const find = (model, peer, threads) =>
+    results.find((result) => result.model === model && result.peer === peer && result.threads === threads);
+  const parts = [
+    `${machine.cpu}, ${machine.cores} cores, Chromium ${machine.chromium}, rounds: ${options.rounds}, of at most ${options.runs} runs each.`,
+    `One core's peaks in this run: ${peaks.fma.toFixed(1)} GFLOP/s (relaxed FMA, 128 bits), ${peaks.dot.toFixed(1)} Gop/s (int8 dot product).`,
+  ];
+  for (const { name, macs } of models) {
+    for (const threads of options.threads) {
+      const linnet = find(name, 'linnet', threads);
+      const rows = options.peers.map((peer) => {
+        const result = find(name, peer, threads);
+        return result ? peerRow(peers[peer].title, result, linnet) : absent(peers[peer].title);
+      });
+      parts.push(`### ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${(macs / 1e6).toFixed(1)} M MACs`, table(head, rows));
+    }
+  }
+  const scaling = models.flatMap(({ name }) =>
+    options.peers.flatMap((peer) => {
+      const one = find(name, peer, 1);
+      return options.threads
+        .filter((threads) => threads > 1 && one && find(name, peer, threads))
+        .map((threads) => [name, peers[peer].title, `${threads}`, (find(name, peer, threads).run_ms.median / one.run_ms.median).toFixed(2)]);
+    }),
+  );
+  if (scaling.length > 0) parts.push('### Time with threads against one', table(['model', 'peer', 'threads', 'ratio'], scaling));
+  if (notes.length > 0) parts.push(notes.map((note) => `- ${note}`).join('\n'));
+  return `${parts.join('\n\n')}\n`;
+}

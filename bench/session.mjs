@@ -1,0 +1,66 @@
+// One measurement: a fresh browser, one page, one peer, one model.
+import { readFileSync } from 'node:fs';
+import { launch } from '../tests/e2e/harness.mjs';
+
+// The peak resident bytes of a process so far; 0 for one that has just ended.
+function peakBytes(pid) {
+  try {
+    const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return match ? Number(match[1]) * 1024 : 0;
+  } catch {
+    return 0;
+  }
+}
+
+// Process number to peak resident bytes, of all pages' processes.
+async function pagePeaks(devtools) {
+  const { processInfo } = await devtools.send('SystemInfo.getProcessInfo');
+  return new Map(processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => [id, peakBytes(id)]));
+}
+
+/** Calls `use(page)` with the blank page in a fresh browser. */
+export async function withPage(url, use) {
+  const browser = await launch();
+  try {
+    const page = await (await browser.newContext()).newPage();
+    page.setDefaultTimeout(120_000);
+    await page.goto(url);
+    await page.waitForFunction('globalThis.bench !== undefined');
+    return await use(page, browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Calls a function of the page's. */
+export const call = (page, name, argument) =>
+  page.evaluate(([called, given]) => globalThis.bench[called](given), [name, argument]);
+
+/**
+ * Loads and runs a model in a fresh browser. `seeds`: of the inputs for which outputs are wanted. Gives load and first
+ * run in milliseconds, times of the runs, bytes sent, peak memory and outputs.
+ */
+export function measurePeer({ server, peer, config, runs, seeds }) {
+  return withPage(server.url, async (page, browser) => {
+    const devtools = await browser.newBrowserCDPSession();
+    const before = await pagePeaks(devtools);
+    server.begin();
+    const opened = await call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...config });
+    const measured = await call(page, 'measure', runs);
+    const sent = server.sent();
+    const after = await pagePeaks(devtools);
+    // Chromium keeps a process ready for the next page; this page's is the one that worked.
+    const grown = [...after].map(([pid, bytes]) => [bytes - (before.get(pid) ?? 0), bytes]);
+    const [aboveBlank, peak] = grown.sort(([a], [b]) => b - a)[0];
+    const answers = seeds.length > 0 ? await call(page, 'answers', { ...runs, seeds }) : undefined;
+    return { ...opened, ...measured, sent, memory: { peak, above_blank: aboveBlank }, answers };
+  });
+}
+
+/** What a model takes and gives, and its multiply-accumulates, by Linnet itself. */
+export const describeModel = ({ server, peer, config }) =>
+  withPage(server.url, (page) => call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...config }));
+
+/** The peaks of one core: { fma, dot } in 1e9 operations a second. */
+export const measurePeaks = ({ server }) =>
+  withPage(server.url, (page) => call(page, 'peaks', { milliseconds: 400 }));

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "graph/op_def.h"
 #include "passes/match.h"
 #include "passes/passes.h"
@@ -6,8 +8,8 @@ namespace linnet {
 
 namespace {
 
-// The axis of the weights that counts output channels, and how many entries of it follow one another: for depthwise
-// weights [kh,kw,C,M] channel c*M+m is the pair (c, m), the two inner axes taken together.
+// The axis of the weights that counts output channels, and how many entries of it follow one another: for
+// depthwise weights [kh,kw,C,M] channel c*M+m is the pair (c, m), the two inner axes taken together.
 struct ChannelLayout {
   int64_t outer;
   int64_t channels;
@@ -37,11 +39,13 @@ bool weights_layout(const Graph& graph, const Node& node, ChannelLayout* layout)
       return false;
   }
   *layout = {1, 1, 1};
-  for (int i = 0; i < shape.rank(); ++i) (i < first ? layout->outer : i <= last ? layout->channels : layout->inner) *= shape[i];
+  for (int i = 0; i < shape.rank(); ++i)
+    (i < first ? layout->outer : i <= last ? layout->channels : layout->inner) *= shape[i];
   return true;
 }
 
-Result<ValueId> scaled(Graph& graph, ValueId id, const ChannelLayout& layout, const std::vector<float>& scale) {
+Result<ValueId> scaled(Graph& graph, ValueId id, const ChannelLayout& layout,
+                       const std::vector<float>& scale) {
   const Tensor source = graph.value(id).constant;
   TRY_ASSIGN(Tensor result, Tensor::zeros(DType::F32, source.shape()));
   const float* in = source.as<float>();
@@ -68,7 +72,8 @@ Result<void> set_bias(Graph& graph, NodeId id, const std::vector<float>& bias) {
 }
 
 // Moves `user`, an elementwise node over the result of node `id` and a constant, into that node.
-Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& match) {
+Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& match,
+                  const std::vector<uint32_t>& uses) {
   const Node& node = graph.node(id);
   const ValueId result = node.outputs[0];
   const Shape shape = graph.value(result).shape;
@@ -80,13 +85,16 @@ Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& 
     return false;
   const std::vector<float> constant = channel_constant(graph, other, shape);
   std::vector<float> bias = bias_of(graph, node, layout.channels);
-  if (static_cast<int64_t>(constant.size()) != layout.channels || static_cast<int64_t>(bias.size()) != layout.channels)
+  if (static_cast<int64_t>(constant.size()) != layout.channels ||
+      static_cast<int64_t>(bias.size()) != layout.channels)
     return false;
   switch (match.op) {
     case ExprOp::mul: {
       TRY_ASSIGN(const ValueId weights, scaled(graph, node.inputs[1], layout, constant));
       const bool has_bias = graph.node(id).inputs.size() > 2;
-      graph.node(id).inputs[1] = weights;
+      const ValueId unscaled = std::exchange(graph.node(id).inputs[1], weights);
+      // Released one by one, so that all weights never stand in memory twice.
+      if (unscaled < uses.size() && uses[unscaled] == 1) graph.value(unscaled).constant = {};
       for (size_t c = 0; c < bias.size(); ++c) bias[c] *= constant[c];
       if (has_bias) TRY(set_bias(graph, id, bias));
       break;
@@ -120,7 +128,7 @@ Result<int> fold_affine(Graph& graph) {
     for (const ValueId operand : {match->x, match->y}) {
       const NodeId producer = graph.value(operand).producer;
       if (producer == kNone || !has_single_use(graph, producer, uses)) continue;
-      TRY_ASSIGN(const bool folded, fold(graph, producer, user, *match));
+      TRY_ASSIGN(const bool folded, fold(graph, producer, user, *match, uses));
       if (!folded) continue;
       uses[operand] = uses[user.outputs[0]];
       uses[user.outputs[0]] = 0;

@@ -1,7 +1,6 @@
 // linnet run: feeds tensors to a model and shows or writes what comes out.
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -14,7 +13,7 @@
 #include "cli/progress.h"
 #include "cli/scores.h"
 #include "cli/tensor_files.h"
-#include "graph/text.h"
+#include "cli/timing.h"
 
 namespace linnet {
 namespace {
@@ -40,17 +39,6 @@ Result<std::optional<uint32_t>> parse_random(std::string_view source) {
                 static_cast<int>(source.size()), source.data());
   }
   return seed;
-}
-
-// Numbers as images have them: 0 to 1 where fractions can be, else 0 to 255.
-Result<void> fill_input(const PlanPort& port, TensorView tensor, uint32_t seed) {
-  if (port.dtype != DType::F32 && port.dtype != DType::I32 && port.dtype != DType::Bool) {
-    return fail(ErrorCode::UnsupportedType,
-                "the input '%s' holds %s, for which there are no random numbers; give a file",
-                port.name.c_str(), dtype_name(port.dtype));
-  }
-  fill_random(tensor, seed, 0, port.dtype == DType::F32 ? 1 : port.dtype == DType::Bool ? 2 : 256);
-  return {};
 }
 
 std::string names_of(std::span<const PlanPort> ports) {
@@ -149,20 +137,12 @@ Summary summarise(const TensorView& tensor) {
 
 // Milliseconds of each of `repeat` runs. Several runs follow one that does not count: it brings memory in.
 std::vector<double> time_runs(Session& session, const std::vector<Buffer>& inputs, int repeat) {
-  const auto timed_run = [&] {
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].size() != 0) std::memcpy(session.input(i).data, inputs[i].data(), inputs[i].size());
-    }
-    const auto start = std::chrono::steady_clock::now();
-    session.run();
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  };
-  if (repeat == 1) return {timed_run()};
-  timed_run();
+  if (repeat == 1) return {timed_run(session, inputs)};
+  timed_run(session, inputs);
   Progress progress("runs", static_cast<size_t>(repeat));
   std::vector<double> times;
   for (int i = 0; i < repeat; ++i) {
-    times.push_back(timed_run());
+    times.push_back(timed_run(session, inputs));
     progress.step();
   }
   return times;

@@ -48,6 +48,7 @@ endif()
 # What this machine's core can do at most, for bench/.
 if(LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
   add_executable(linnet_peak EXCLUDE_FROM_ALL bench/peak.cc)
+  target_include_directories(linnet_peak PRIVATE ${PROJECT_SOURCE_DIR} src)
   target_link_libraries(linnet_peak PRIVATE linnet_flags)
   target_link_options(linnet_peak PRIVATE -mexec-model=reactor -Wl,--strip-all)
 endif()

@@ -9,7 +9,7 @@ const folder = scratchFolder();
 const model = writeModel(folder, 'colours', colourModel());
 const image = join(folder, 'red.png');
 writeFileSync(image, png(4, 4, [255, 0, 0]));
-const subcommands = ['inspect', 'run', 'classify', 'evaluate'];
+const subcommands = ['inspect', 'run', 'classify', 'evaluate', 'bench'];
 
 test('alone it prints its help', async () => {
   const { code, stdout, stderr } = await linnet();
@@ -43,6 +43,7 @@ const wrong = {
   'threads of none': [['run', model, '--input', 'random', '--threads', '0'], /--threads/],
   'threads without end': [['run', model, '--input', 'random', '--threads', '1000'], /--threads/],
   'repeat of words': [['run', model, '--input', 'random', '--repeat', 'often'], /--repeat/],
+  'no runs to time': [['bench', model, '--runs', '0'], /--runs/],
   'a seed that is none': [['run', model, '--input', 'random:x'], /seed/],
   'an input that is none': [['run', model, '--input', 'random', '--input', 'photo=x.npy'], /photo=x.npy.*image/],
   'an input given twice': [['run', model, '--input', 'image=random', '--input', 'image=random'], /'image' is given twice/],

@@ -68,11 +68,16 @@ function parse(argv) {
     warmUpRuns: 5,
     warmUpSeconds: 0.5,
     seeds: [1, 2, 3, 4, 5, 6, 7, 8],
+    // The difference from TensorFlow.js that --check takes: the shared .tflite of its model differs by 2e-3.
+    tolerance: 1e-2,
   };
   if (options.check)
     Object.assign(options, { models: ['kws_ds_cnn'], rounds: 1, runs: 3, warmUpSeconds: 0, seeds: [1] });
   const unknown = options.peers.find((name) => !comparable.includes(name));
   if (unknown !== undefined) throw new UsageError(`there is no peer '${unknown}'; there are: ${comparable.join(', ')}`);
+  for (const folder of [options.package, options.base ?? options.package]) {
+    if (!existsSync(join(folder, 'linnet.js'))) throw new UsageError(`${folder} holds no linnet.js; build the package`);
+  }
   if (options.base) options.peers.splice(1, 0, 'base');
   return options;
 }
@@ -103,70 +108,95 @@ async function describe(server, name) {
   return { ...model, inputs, macs: figures.macs };
 }
 
+/** What is to be measured: one job for each model, number of threads and peer that can read it. */
+function planJobs(models, options) {
+  return models.flatMap((model) =>
+    options.threads.flatMap((threads) =>
+      options.peers.flatMap((peer) => {
+        const config = configOf(model, peers[peer]);
+        return config ? [{ model, threads, peer, config: { ...config, threads }, rounds: [], failed: false }] : [];
+      }),
+    ),
+  );
+}
+
+/** Runs every job once a round, peers next to each other, so that what else happens on the machine meets all of them. */
+async function runJobs(server, jobs, options, fail) {
+  const peaks = { fma: 0, dot: 0, rounds: [] };
+  const total = jobs.length * options.rounds;
+  const began = Date.now();
+  let done = 0;
+  for (let round = 0; round < options.rounds; ++round) {
+    const measured = await measurePeaks({ server });
+    peaks.rounds.push(measured);
+    for (const key of ['fma', 'dot']) peaks[key] = Math.max(peaks[key], measured[key]);
+    for (const job of jobs) {
+      ++done;
+      if (job.failed) continue;
+      const { model, threads, config } = job;
+      const peer = peers[job.peer];
+      const title = `${model.name}, ${peer.title}, threads: ${threads}`;
+      const runs = { inputs: model.inputs, range: model.range, ...options };
+      const seeds = round === 0 ? options.seeds : [];
+      try {
+        job.rounds.push(await measurePeer({ server, peer, config, runs, seeds }));
+      } catch (error) {
+        job.failed = true;
+        fail(`${title} failed: ${error.message.split('\n')[0]}`);
+        continue;
+      }
+      const left = ((Date.now() - began) / done) * (total - done);
+      say(`${done} of ${total}: ${title}; ${Math.ceil(left / 1000)} s left`);
+    }
+  }
+  return peaks;
+}
+
+/** The figures of a job. TensorFlow.js with the fewest threads is the reference, also for itself with more. */
+function summariseJob(job, jobs, peaks) {
+  const reference = jobs.find(({ model, peer }) => model === job.model && peer === 'tfjs');
+  const { format, int8 } = peers[job.peer];
+  const compares = reference && !reference.failed && reference !== job && !job.model.differs[format];
+  return summarisePeer({
+    model: job.model.name,
+    peer: job.peer,
+    threads: job.threads,
+    rounds: job.rounds,
+    macs: job.model.macs,
+    peak: int8 ? peaks.dot : peaks.fma,
+    agreement: compares ? agreement(job.rounds[0].answers, reference.rounds[0].answers) : null,
+  });
+}
+
 async function run(options) {
   const peersFolder = join(buildRoot, 'bench/peers');
   await bundlePeers(options.peers.map((name) => peers[name].adapter).concat('linnet'), peersFolder);
   copyFileSync(join(buildRoot, 'wasm-relaxed/linnet_peak.wasm'), join(peersFolder, 'peak.wasm'));
   const mounts = [[peers.linnet.assets, options.package], ...Object.values(peers).flatMap(({ mount }) => (mount ? [mount] : []))];
   if (options.base) mounts.push([peers.base.assets, options.base]);
+  const failures = [];
+  const fail = (what) => {
+    failures.push(what);
+    say(what);
+  };
   const server = await startServer({ peersFolder, mounts });
   try {
     const chromium = await withPage(server.url, (_, browser) => browser.version());
     const models = [];
-    for (const name of options.models) models.push(await describe(server, name));
-
-    const jobs = models.flatMap((model) =>
-      options.threads.flatMap((threads) =>
-        options.peers.flatMap((name) => {
-          const config = configOf(model, peers[name]);
-          return config ? [{ model, threads, name, config: { ...config, threads }, rounds: [] }] : [];
-        }),
-      ),
-    );
-    const peaks = { fma: 0, dot: 0, rounds: [] };
-    const failures = [];
-    const began = Date.now();
-    let done = 0;
-    for (let round = 0; round < options.rounds; ++round) {
-      const measured = await measurePeaks({ server });
-      peaks.rounds.push(measured);
-      for (const key of ['fma', 'dot']) peaks[key] = Math.max(peaks[key], measured[key]);
-      for (const job of jobs) {
-        const { model, threads, name, config } = job;
-        ++done;
-        if (job.failed) continue;
-        const { inputs, range } = model;
-        const runs = { inputs, range, ...options };
-        try {
-          const result = await measurePeer({ server, peer: peers[name], config, runs, seeds: round === 0 ? options.seeds : [] });
-          job.rounds.push(result);
-        } catch (error) {
-          job.failed = true;
-          failures.push(`${model.name}, ${peers[name].title}, ${threads} threads failed: ${error.message.split('\n')[0]}`);
-          say(failures.at(-1));
-          continue;
-        }
-        const left = ((Date.now() - began) / done) * (jobs.length * options.rounds - done);
-        say(`${done} of ${jobs.length * options.rounds}: ${model.name}, ${peers[name].title}, ${threads} threads; ${Math.ceil(left / 1000)} s left`);
+    for (const name of options.models) {
+      try {
+        models.push(await describe(server, name));
+      } catch (error) {
+        fail(`${name} cannot be measured: ${error.message.split('\n')[0]}`);
       }
     }
-
-    const results = jobs
-      .filter(({ failed }) => !failed)
-      .map((job) => {
-        // TensorFlow.js on one thread is the reference, and says how far its own threads are from it.
-        const reference = jobs.find(({ model, name, threads }) => model === job.model && name === 'tfjs' && threads === options.threads[0]);
-        const compares = reference && !reference.failed && reference !== job && !job.model.differs[peers[job.name].format];
-        return summarisePeer({
-          model: job.model.name,
-          peer: job.name,
-          threads: job.threads,
-          rounds: job.rounds,
-          macs: job.model.macs,
-          peak: peers[job.name].int8 ? peaks.dot : peaks.fma,
-          agreement: compares ? agreement(job.rounds[0].answers, reference.rounds[0].answers) : null,
-        });
-      });
+    const jobs = planJobs(models, options);
+    const peaks = await runJobs(server, jobs, options, fail);
+    const results = jobs.filter(({ failed }) => !failed).map((job) => summariseJob(job, jobs, peaks));
+    if (options.check) {
+      for (const { peer, threads, agreement: found } of results)
+        if (found && !(found.difference < options.tolerance)) fail(`${peers[peer].title}, threads: ${threads}: differs by ${found.difference}`);
+    }
     const notes = models.flatMap(({ name, differs }) =>
       Object.entries(differs).map(([format, what]) => `${name}: the ${format} file is ${what}.`),
     );

@@ -85,7 +85,10 @@ export function toMarkdown({ machine, peaks, options, models, results, notes }, 
         const result = find(name, peer, threads);
         return result ? peerRow(peers[peer].title, result, linnet) : absent(peers[peer].title);
       });
-      parts.push(`### ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${(macs / 1e6).toFixed(1)} M MACs`, table(head, rows));
+      parts.push(
+        `### ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${(macs / 1e6).toFixed(1)} M MACs`,
+        table(head, rows),
+      );
     }
   }
   const scaling = models.flatMap(({ name }) =>

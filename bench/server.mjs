@@ -45,7 +45,10 @@ export async function startServer({ peersFolder, mounts }) {
     begin() {
       sent = [];
     },
-    /** Bytes sent since then, of the peers' code and of the model: as they went, and as gzip would send each file. */
+    /**
+     * Bytes sent since then, of the peers' code and of the model. wire: as they went, a file that several workers asked
+     * for each time; the others count every file once, as it is and as gzip would send it.
+     */
     sent() {
       const totals = { wire: 0, code: 0, model: 0, code_gzip: 0, model_gzip: 0, files: {} };
       for (const { path, chunks } of sent) {
@@ -54,9 +57,10 @@ export async function startServer({ peersFolder, mounts }) {
         const body = Buffer.concat(chunks);
         if (!gzipped.has(path)) gzipped.set(path, gzipSync(body, { level: 9 }).length);
         totals.wire += body.length;
+        totals.files[path] = (totals.files[path] ?? 0) + body.length;
+        if (totals.files[path] > body.length) continue;
         totals[kind] += body.length;
         totals[`${kind}_gzip`] += gzipped.get(path);
-        totals.files[path] = (totals.files[path] ?? 0) + body.length;
       }
       return totals;
     },

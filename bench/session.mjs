@@ -18,16 +18,29 @@ async function pagePeaks(devtools) {
   return new Map(processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => [id, peakBytes(id)]));
 }
 
-/** Calls `use(page)` with the blank page in a fresh browser. */
+const deadlineSeconds = 120;
+
+/** Calls `use(page, browser)` with the blank page in a fresh browser. Rejects when that takes too long. */
 export async function withPage(url, use) {
   const browser = await launch();
-  try {
+  let timer;
+  const deadline = new Promise((_, reject) => {
+    const tooLate = () => reject(new Error(`the page did not answer within ${deadlineSeconds} s`));
+    timer = setTimeout(tooLate, deadlineSeconds * 1000);
+  });
+  const work = async () => {
     const page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(120_000);
     await page.goto(url);
     await page.waitForFunction('globalThis.bench !== undefined');
-    return await use(page, browser);
+    return use(page, browser);
+  };
+  const result = work();
+  // Closing the browser ends work that nobody waits for any more.
+  result.catch(() => undefined);
+  try {
+    return await Promise.race([result, deadline]);
   } finally {
+    clearTimeout(timer);
     await browser.close();
   }
 }

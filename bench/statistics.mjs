@@ -38,7 +38,7 @@ export function agreement(answers, reference) {
         low = Math.min(low, expected[k]);
         high = Math.max(high, expected[k]);
         const distance = Math.abs(actual[k] - expected[k]);
-        if (!(distance <= largest)) largest = distance; // not a number counts
+        largest = Number.isNaN(distance) ? Infinity : Math.max(largest, distance);
       }
       difference = Math.max(difference, largest / (high - low || 1));
       matches &&= best(actual) === best(expected);

@@ -34,7 +34,10 @@ inline constexpr int kTileVectors = 2;
 inline constexpr int kTileColumns = kTileVectors * kWidth;
 
 inline V splat(float value) {
-  return V{} + value;
+  V v;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < kWidth; ++i) v[i] = value;
+  return v;
 }
 inline V load(const float* p) {
   V v;

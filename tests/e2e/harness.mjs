@@ -7,9 +7,9 @@ import { imagesFolder, modelsFolder } from '../differential/linnet.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** A headless browser. `camera` is a .y4m or .mjpeg file that plays as its camera; `flags` are further ones of Chromium's. */
-export function launch({ camera, flags = [] } = {}) {
-  const args = ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', ...flags];
+/** A headless browser. `camera` is a .y4m or .mjpeg file that plays as its camera. */
+export function launch({ camera } = {}) {
+  const args = ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
   if (camera) args.push(`--use-file-for-fake-video-capture=${camera}`);
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args });
 }

@@ -1,6 +1,7 @@
 #include "graph/expr.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -75,11 +76,13 @@ class Parser {
 
   Result<uint8_t> term(int depth) {
     skip_space();
-    if (depth > static_cast<int>(Expr::kMaxInstructions) || at_ >= text_.size()) return unexpected("an operand");
+    if (depth > static_cast<int>(Expr::kMaxInstructions) || at_ >= text_.size())
+      return unexpected("an operand");
     if (text_[at_] == '$') {
       int index = -1;
       const auto [end, error] = std::from_chars(text_.data() + at_ + 1, text_.data() + text_.size(), index);
-      if (error != std::errc() || index < 0 || index >= Expr::kMaxInputs) return unexpected("an operand number below 16");
+      if (error != std::errc() || index < 0 || index >= Expr::kMaxInputs)
+        return unexpected("an operand number below 16");
       at_ = static_cast<size_t>(end - text_.data());
       return append({.op = ExprOp::Input, .index = static_cast<uint8_t>(index)});
     }
@@ -144,6 +147,12 @@ int expr_op_arity(ExprOp op) {
   return kOps[static_cast<size_t>(op)].arity;
 }
 
+bool Expr::Instruction::operator==(const Instruction& other) const {
+  return op == other.op && index == other.index &&
+         std::bit_cast<uint32_t>(value) == std::bit_cast<uint32_t>(other.value) &&
+         std::equal(std::begin(operands), std::end(operands), std::begin(other.operands));
+}
+
 uint8_t Expr::append(const Instruction& instruction) {
   const auto found = std::find(instructions_.begin(), instructions_.end(), instruction);
   if (found != instructions_.end()) return static_cast<uint8_t>(found - instructions_.begin());
@@ -182,12 +191,15 @@ Expr Expr::apply(ExprOp op, std::initializer_list<const Expr*> operands) {
   return expr;
 }
 
-Result<Expr> Expr::compose(const Expr& outer, int slot, const Expr& inner, const std::vector<int>& inner_map) {
+Result<Expr> Expr::compose(const Expr& outer, int slot, const Expr& inner,
+                           const std::vector<int>& inner_map) {
   Expr result;
   std::vector<uint8_t> inner_moved;
   for (Instruction instruction : inner.instructions_) {
-    if (instruction.op == ExprOp::Input) instruction.index = static_cast<uint8_t>(inner_map[instruction.index]);
-    for (int i = 0; i < expr_op_arity(instruction.op); ++i) instruction.operands[i] = inner_moved[instruction.operands[i]];
+    if (instruction.op == ExprOp::Input)
+      instruction.index = static_cast<uint8_t>(inner_map[instruction.index]);
+    for (int i = 0; i < expr_op_arity(instruction.op); ++i)
+      instruction.operands[i] = inner_moved[instruction.operands[i]];
     inner_moved.push_back(result.append(instruction));
   }
   std::vector<uint8_t> moved;
@@ -196,13 +208,14 @@ Result<Expr> Expr::compose(const Expr& outer, int slot, const Expr& inner, const
       moved.push_back(inner_moved.back());
       continue;
     }
-    for (int i = 0; i < expr_op_arity(instruction.op); ++i) instruction.operands[i] = moved[instruction.operands[i]];
+    for (int i = 0; i < expr_op_arity(instruction.op); ++i)
+      instruction.operands[i] = moved[instruction.operands[i]];
     moved.push_back(result.append(instruction));
   }
-  if (result.instructions_.size() > kMaxInstructions || result.input_count() > kMaxInputs)
-    return fail(ErrorCode::TooLarge, "a fused expression of more than %zu parts", kMaxInstructions);
   // The value is the last instruction; `append` may have found it earlier.
-  if (moved.back() + 1u != result.instructions_.size()) result.instructions_.resize(moved.back() + 1u);
+  result.instructions_.resize(moved.back() + 1u);
+  if (result.text_parts() > kMaxInstructions || result.input_count() > kMaxInputs)
+    return fail(ErrorCode::TooLarge, "a fused expression of more than %zu parts", kMaxInstructions);
   return result;
 }
 
@@ -211,7 +224,8 @@ Result<Expr> Expr::parse(std::string_view text) {
   Expr expr;
   std::vector<uint8_t> moved;
   for (Instruction instruction : parsed) {
-    for (int i = 0; i < expr_op_arity(instruction.op); ++i) instruction.operands[i] = moved[instruction.operands[i]];
+    for (int i = 0; i < expr_op_arity(instruction.op); ++i)
+      instruction.operands[i] = moved[instruction.operands[i]];
     moved.push_back(expr.append(instruction));
   }
   return expr;
@@ -228,12 +242,24 @@ int Expr::input_count() const {
   return count;
 }
 
+size_t Expr::text_parts() const {
+  std::vector<size_t> parts;
+  for (const Instruction& instruction : instructions_) {
+    size_t count = 1;
+    for (int i = 0; i < expr_op_arity(instruction.op); ++i) count += parts[instruction.operands[i]];
+    // Sums could overflow where each doubles the one before; one past the limit is enough to know.
+    parts.push_back(std::min(count, kMaxInstructions + 1));
+  }
+  return parts.empty() ? 0 : parts.back();
+}
+
 Expr Expr::with_inputs(const std::vector<int>& map) const {
   Expr result;
   std::vector<uint8_t> moved;
   for (Instruction instruction : instructions_) {
     if (instruction.op == ExprOp::Input) instruction.index = static_cast<uint8_t>(map[instruction.index]);
-    for (int i = 0; i < expr_op_arity(instruction.op); ++i) instruction.operands[i] = moved[instruction.operands[i]];
+    for (int i = 0; i < expr_op_arity(instruction.op); ++i)
+      instruction.operands[i] = moved[instruction.operands[i]];
     moved.push_back(result.append(instruction));
   }
   return result;

@@ -22,16 +22,17 @@ enum class ExprOp : uint8_t {
 const char* expr_op_name(ExprOp op);
 int expr_op_arity(ExprOp op);
 
-// A scalar expression in SSA form: instruction i may use the results of instructions before it; the last one is the
-// value. Text form: `relu6(add($0, mul($1, 0.5)))`.
+// A scalar expression in SSA form: instruction i may use the results of instructions before it; the last one
+// is the value. Text form: `relu6(add($0, mul($1, 0.5)))`.
 class Expr {
  public:
   struct Instruction {
     ExprOp op;
-    uint8_t index = 0;                  // Input
-    float value = 0;                    // Constant
-    uint8_t operands[3] = {0, 0, 0};    // instruction numbers
-    bool operator==(const Instruction&) const = default;
+    uint8_t index = 0;                // Input
+    float value = 0;                  // Constant
+    uint8_t operands[3] = {0, 0, 0};  // instruction numbers
+    // Constants by their bits: 0 and -0 differ, a NaN is itself.
+    bool operator==(const Instruction& other) const;
   };
   static constexpr size_t kMaxInstructions = 64;
   static constexpr int kMaxInputs = 16;
@@ -41,9 +42,11 @@ class Expr {
   static Expr constant(float value);
   // `op` over `operands`, which must be as many as its arity.
   static Expr apply(ExprOp op, std::initializer_list<const Expr*> operands);
-  // `outer` with its $slot replaced by `inner`; `inner`'s $i become `map[i]`, and `outer`'s other inputs stay. Equal
-  // instructions are kept once. Fails (TooLarge) when the result would not fit.
-  static Result<Expr> compose(const Expr& outer, int slot, const Expr& inner, const std::vector<int>& inner_map);
+  // `outer` with its $slot replaced by `inner`; `inner`'s $i become `map[i]`, and `outer`'s other inputs
+  // stay. Equal instructions are kept once. Fails (TooLarge) when the result would not fit, as instructions
+  // or as text.
+  static Result<Expr> compose(const Expr& outer, int slot, const Expr& inner,
+                              const std::vector<int>& inner_map);
   static Result<Expr> parse(std::string_view text);
 
   const std::vector<Instruction>& instructions() const { return instructions_; }
@@ -59,6 +62,8 @@ class Expr {
   bool operator==(const Expr&) const = default;
 
  private:
+  // How many parts its text has: an instruction that is used several times counts each time.
+  size_t text_parts() const;
   uint8_t append(const Instruction& instruction);
   std::vector<Instruction> instructions_;
 };

@@ -48,18 +48,20 @@ AttrType type_of(const AttrValue& value) {
 
 Result<void> check_attrs(const OpDef& def, const Node& node) {
   for (const auto& [key, value] : node.attrs.all()) {
-    if (key == Attr::epilogue && (def.traits & kTraitEpilogue) != 0 && type_of(value) == AttrType::Expr) continue;
+    if (key == Attr::epilogue && (def.traits & kTraitEpilogue) != 0 && type_of(value) == AttrType::Expr)
+      continue;
     const AttrDef* found = nullptr;
     for (const AttrDef& attr : def.attrs)
       if (attr.key == key) found = &attr;
     if (found == nullptr)
-      return fail(ErrorCode::InvalidArgument, "%s does not take the attribute '%s'", def.name, attr_name(key));
+      return fail(ErrorCode::InvalidArgument, "%s does not take the attribute '%s'", def.name,
+                  attr_name(key));
     if (type_of(value) != found->type)
       return fail(ErrorCode::InvalidArgument, "attribute '%s' has the wrong type", attr_name(key));
     const Ints* ints = std::get_if<Ints>(&value);
     if (ints != nullptr && found->ints != 0 && ints->size() != static_cast<size_t>(found->ints))
-      return fail(ErrorCode::InvalidArgument, "attribute '%s' needs %d numbers, has %zu", attr_name(key), found->ints,
-                  ints->size());
+      return fail(ErrorCode::InvalidArgument, "attribute '%s' needs %d numbers, has %zu", attr_name(key),
+                  found->ints, ints->size());
   }
   for (const AttrDef& attr : def.attrs)
     if (attr.required && !node.attrs.has(attr.key))
@@ -74,6 +76,9 @@ Result<void> check_epilogue(const InferContext& context, int own) {
     if (extra > 0) return fail(ErrorCode::InvalidArgument, "%d inputs too many", extra);
     return {};
   }
+  if (extra >= Expr::kMaxInputs)
+    return fail(ErrorCode::TooLarge, "an epilogue of %d operands, at most %d are possible", extra,
+                Expr::kMaxInputs - 1);
   if (epilogue->input_count() > extra + 1)
     return fail(ErrorCode::InvalidArgument, "the epilogue %s uses more inputs than the node has",
                 epilogue->to_string().c_str());
@@ -82,8 +87,8 @@ Result<void> check_epilogue(const InferContext& context, int own) {
     TRY_ASSIGN(const Shape shape, broadcast_shapes(context.shape(i), output.shape, "epilogue"));
     if (!(shape == output.shape) || context.dtype(i) != output.dtype)
       return fail(ErrorCode::ShapeMismatch, "epilogue operand %s%s does not broadcast to %s%s",
-                  dtype_name(context.dtype(i)), context.shape(i).to_string().c_str(), dtype_name(output.dtype),
-                  output.shape.to_string().c_str());
+                  dtype_name(context.dtype(i)), context.shape(i).to_string().c_str(),
+                  dtype_name(output.dtype), output.shape.to_string().c_str());
   }
   return {};
 }
@@ -95,7 +100,8 @@ Result<void> infer_checked(const InferContext& context) {
   const int count = context.input_count();
   const bool has_extra = (def.traits & kTraitEpilogue) != 0 && node.attrs.has(Attr::epilogue);
   if (count < def.min_inputs || (def.max_inputs >= 0 && count > def.max_inputs && !has_extra))
-    return fail(ErrorCode::InvalidArgument, "has %d inputs, needs %d to %d", count, def.min_inputs, def.max_inputs);
+    return fail(ErrorCode::InvalidArgument, "has %d inputs, needs %d to %d", count, def.min_inputs,
+                def.max_inputs);
   const int own = own_inputs(node);
   const InferContext own_context{node, context.inputs.first(static_cast<size_t>(own)), context.outputs};
   TRY(def.infer(own_context));
@@ -147,11 +153,13 @@ void evaluate_pointwise(const Expr& expr, std::span<const TensorView> operands, 
       values[k] = element_as_double(operands[k].dtype, operands[k].data,
                                     broadcast_offset(operands[k].shape, output.shape, at));
     store_double(output.dtype, output.data, i, expr.evaluate(values));
-    for (int axis = output.shape.rank() - 1; axis >= 0 && ++at[axis] == output.shape[axis]; --axis) at[axis] = 0;
+    for (int axis = output.shape.rank() - 1; axis >= 0 && ++at[axis] == output.shape[axis]; --axis)
+      at[axis] = 0;
   }
 }
 
-void run_reference(const Node& node, std::span<const TensorView> inputs, std::span<const TensorView> outputs) {
+void run_reference(const Node& node, std::span<const TensorView> inputs,
+                   std::span<const TensorView> outputs) {
   const OpDef& def = op_def(node.op);
   const size_t own = static_cast<size_t>(own_inputs(node));
   def.reference({node.attrs, inputs.first(own), outputs});

@@ -62,7 +62,8 @@ class LineParser {
   Result<std::string> identifier() {
     TRY(expect("%"));
     const size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || std::strchr("_./:-", text_[at_]) != nullptr)) {
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) ||
+                                  std::string_view("_./:-").contains(text_[at_]))) {
       // A colon before a space ends the name: it opens the type.
       if (text_[at_] == ':' && (at_ + 1 == text_.size() || text_[at_ + 1] == ' ')) break;
       ++at_;
@@ -105,7 +106,8 @@ class LineParser {
   Result<std::string_view> plain_word() {
     skip_space();
     const size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_')) ++at_;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_'))
+      ++at_;
     if (at_ == begin) return unexpected("a word");
     return text_.substr(begin, at_ - begin);
   }
@@ -166,7 +168,8 @@ class LineParser {
 
   Result<ValueId> find(const std::string& name) {
     const ValueId value = graph_.find_value(name);
-    if (value == kNone) return fail(ErrorCode::MissingNode, "'%%%s' is not defined before it is used", name.c_str());
+    if (value == kNone)
+      return fail(ErrorCode::MissingNode, "'%%%s' is not defined before it is used", name.c_str());
     return value;
   }
 
@@ -216,7 +219,8 @@ class LineParser {
     TRY_ASSIGN(const std::string_view op_text, plain_word());
     Op op;
     if (!op_from_name(op_text, &op))
-      return fail(ErrorCode::UnsupportedOp, "there is no op '%.*s'", static_cast<int>(op_text.size()), op_text.data());
+      return fail(ErrorCode::UnsupportedOp, "there is no op '%.*s'", static_cast<int>(op_text.size()),
+                  op_text.data());
     TRY(expect("("));
     std::vector<ValueId> inputs;
     while (!word(")")) {

@@ -7,9 +7,9 @@ namespace linnet {
 
 namespace {
 
-std::string number(double value) {
+std::string number(double value, int digits = 9) {
   char text[40];
-  std::snprintf(text, sizeof text, "%.9g", value);
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
   return text;
 }
 
@@ -21,8 +21,8 @@ std::string type_text(const Value& value) {
 std::string identifier(std::string_view name) {
   std::string text = "%";
   for (char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                       c == '.' || c == '/' || c == ':' || c == '-';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '.' || c == '/' || c == ':' || c == '-';
     text += plain ? c : '_';
   }
   return text;
@@ -44,13 +44,14 @@ struct AttrPrinter {
 
 std::string constant_text(const Tensor& tensor, int64_t max_listed) {
   const int64_t count = tensor.shape().elements();
+  const auto element = [&](int64_t i) { return number(tensor.at(i), tensor.dtype() == DType::I32 ? 10 : 9); };
   if (count > max_listed) {
     bool same = true;
     for (int64_t i = 1; i < count && same; ++i) same = tensor.at(i) == tensor.at(0);
-    return same ? "splat(" + number(tensor.at(0)) + ")" : "...";
+    return same ? "splat(" + element(0) + ")" : "...";
   }
   std::string text = "[";
-  for (int64_t i = 0; i < count; ++i) text += (i > 0 ? ", " : "") + number(tensor.at(i));
+  for (int64_t i = 0; i < count; ++i) text += (i > 0 ? ", " : "") + element(i);
   return text + "]";
 }
 
@@ -86,7 +87,8 @@ std::string print_graph(const Graph& graph, int64_t max_listed) {
     if (!node.attrs.all().empty()) {
       text += " {";
       for (const auto& [key, value] : node.attrs.all())
-        text += (text.back() == '{' ? "" : ", ") + std::string(attr_name(key)) + "=" + std::visit(AttrPrinter{}, value);
+        text += (text.back() == '{' ? "" : ", ") + std::string(attr_name(key)) + "=" +
+                std::visit(AttrPrinter{}, value);
       text += "}";
     }
     text += "\n";

@@ -1,5 +1,5 @@
-// slice(x): element i of axis a is x's element begin[a] + i * strides[a], for i below size[a]. strides default to 1 and
-// may be negative.
+// slice(x): element i of axis a is x's element begin[a] + i * strides[a], for i below size[a]. strides
+// default to 1 and may be negative.
 #include <cstring>
 
 #include "ops/definitions.h"
@@ -8,7 +8,8 @@ namespace linnet {
 
 namespace {
 
-constexpr AttrDef kAttrs[] = {{Attr::begin, AttrType::Ints, true}, {Attr::size, AttrType::Ints, true}, {Attr::strides, AttrType::Ints}};
+constexpr AttrDef kAttrs[] = {
+    {Attr::begin, AttrType::Ints, true}, {Attr::size, AttrType::Ints, true}, {Attr::strides, AttrType::Ints}};
 
 Result<void> infer(const InferContext& context) {
   const Shape& x = context.shape(0);
@@ -21,12 +22,13 @@ Result<void> infer(const InferContext& context) {
                 x.to_string().c_str());
   for (size_t i = 0; i < rank; ++i) {
     const int64_t stride = strides.empty() ? 1 : strides[i], limit = x[static_cast<int>(i)];
-    const bool small = size[i] >= 0 && size[i] <= limit && stride != 0 && stride >= -limit - 1 && stride <= limit + 1;
+    const bool small = begin[i] >= 0 && begin[i] <= kMaxTensorBytes && size[i] >= 0 && size[i] <= limit &&
+                       stride != 0 && stride >= -limit - 1 && stride <= limit + 1;
     const int64_t last = small ? begin[i] + (size[i] > 0 ? (size[i] - 1) * stride : 0) : -1;
-    if (!small || begin[i] < 0 || last < 0 || (size[i] > 0 && (begin[i] >= limit || last >= limit)))
+    if (!small || last < 0 || (size[i] > 0 && (begin[i] >= limit || last >= limit)))
       return fail(ErrorCode::ShapeMismatch, "begin %lld, size %lld, stride %lld of axis %zu do not fit %s",
-                  static_cast<long long>(begin[i]), static_cast<long long>(size[i]), static_cast<long long>(stride), i,
-                  x.to_string().c_str());
+                  static_cast<long long>(begin[i]), static_cast<long long>(size[i]),
+                  static_cast<long long>(stride), i, x.to_string().c_str());
   }
   return context.set_output(context.dtype(0), size);
 }
@@ -61,6 +63,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_slice{"slice", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_slice{
+    "slice", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

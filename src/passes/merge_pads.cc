@@ -1,3 +1,4 @@
+#include "ops/window.h"
 #include "passes/passes.h"
 
 namespace linnet {
@@ -6,8 +7,9 @@ namespace {
 
 bool is_spatial_zero_pad(const Node& node) {
   const std::span<const int64_t> pads = node.attrs.get_ints(Attr::pads);
-  return node.op == Op::pad && pads.size() == 8 && pads[0] == 0 && pads[1] == 0 && pads[6] == 0 && pads[7] == 0 &&
-         node.attrs.get_float(Attr::value, 0) == 0 && node.attrs.get_string(Attr::mode, "constant") == "constant";
+  return node.op == Op::pad && pads.size() == 8 && pads[0] == 0 && pads[1] == 0 && pads[6] == 0 &&
+         pads[7] == 0 && node.attrs.get_float(Attr::value, 0) == 0 &&
+         node.attrs.get_string(Attr::mode, "constant") == "constant";
 }
 
 }  // namespace
@@ -23,8 +25,14 @@ Result<int> merge_pads(Graph& graph) {
     const std::span<const int64_t> own = node.attrs.get_ints(Attr::pads);
     Ints pads(outer.begin() + 2, outer.begin() + 6);
     for (size_t i = 0; i < own.size(); ++i) pads[i] += own[i];
-    node.attrs.set(Attr::pads, std::move(pads));
-    node.inputs[0] = graph.node(producer).inputs[0];
+    Attrs attrs = node.attrs;
+    attrs.set(Attr::pads, std::move(pads));
+    const ValueId input = graph.node(producer).inputs[0];
+    const Shape& kernel = graph.value(node.inputs[1]).shape;
+    // A window takes less padding than a pad does.
+    if (!make_window(attrs, graph.value(input).shape, kernel[0], kernel[1])) continue;
+    node.attrs = std::move(attrs);
+    node.inputs[0] = input;
     ++rewrites;
   }
   TRY(eliminate_dead_code(graph));

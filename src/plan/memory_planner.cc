@@ -86,7 +86,8 @@ MemoryPlan plan_memory(std::span<const Lifetime> buffers) {
   };
   for (int round = 0; round < kSearchRounds && best.arena_bytes > bound && buffers.size() > 1; ++round) {
     std::vector<uint32_t> order = best_order;
-    for (size_t swaps = 1 + random(3); swaps > 0; --swaps) std::swap(order[random(order.size())], order[random(order.size())]);
+    for (size_t swaps = 1 + random(3); swaps > 0; --swaps)
+      std::swap(order[random(order.size())], order[random(order.size())]);
     MemoryPlan candidate = place(buffers, order, best.arena_bytes);
     if (candidate.arena_bytes >= best.arena_bytes) continue;
     best = std::move(candidate);
@@ -100,7 +101,8 @@ Result<void> verify_memory(std::span<const Lifetime> buffers, const MemoryPlan& 
     return fail(ErrorCode::MalformedPlan, "%zu offsets for %zu buffers", plan.offsets.size(), buffers.size());
   for (size_t i = 0; i < buffers.size(); ++i) {
     const uint64_t begin = plan.offsets[i], end = begin + buffers[i].bytes;
-    if (end > plan.arena_bytes || begin % kTensorAlignment != 0)
+    if (begin > plan.arena_bytes || buffers[i].bytes > plan.arena_bytes - begin ||
+        begin % kTensorAlignment != 0)
       return fail(ErrorCode::MalformedPlan, "buffer %zu at %llu does not lie in the arena", i,
                   static_cast<unsigned long long>(begin));
     for (size_t k = 0; k < i; ++k) {

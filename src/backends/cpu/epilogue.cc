@@ -31,6 +31,10 @@ std::optional<Strides> strides_of(const Shape& operand, const Shape& shape, int6
 
 }  // namespace
 
+bool is_computed(const Expr& expr) {
+  return expr.instructions().back().op != ExprOp::Input;
+}
+
 std::optional<Clamp> as_clamp(const Expr& expr) {
   const auto& all = expr.instructions();
   if (expr.is_identity()) return Clamp{};
@@ -49,7 +53,7 @@ bool fits_rows(const Graph& graph, std::span<const ValueId> operands, const Shap
 
 bool build_program(Lowering& lowering, const Expr& expr, std::span<const ValueId> operands,
                    const Shape& shape, int64_t columns, std::vector<uint32_t>* words) {
-  if (!fits_rows(lowering.graph(), operands, shape, columns)) return false;
+  if (!is_computed(expr) || !fits_rows(lowering.graph(), operands, shape, columns)) return false;
   // Inputs of the expression come first, as the operands; the rest of its instructions follow.
   std::vector<ProgramInstruction> instructions;
   std::vector<uint8_t> slots;
@@ -98,7 +102,7 @@ std::vector<ValueId> epilogue_operands(const Node& node, ValueId first) {
 bool has_row_epilogue(const Graph& graph, const Node& node) {
   const Expr* expr = node.attrs.get_expr(Attr::epilogue);
   const Shape& shape = graph.value(node.outputs[0]).shape;
-  return expr != nullptr && !as_clamp(*expr) &&
+  return expr != nullptr && !as_clamp(*expr) && is_computed(*expr) &&
          fits_rows(graph, epilogue_operands(node, kNone), shape, shape.back());
 }
 

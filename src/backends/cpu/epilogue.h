@@ -31,8 +31,13 @@ std::optional<EpilogueLowering> lower_epilogue(Lowering& lowering, const Node& n
 // After the node's own steps: the step for a `separate` epilogue, which rewrites the result in place.
 void emit_separate_epilogue(Lowering& lowering, const Node& node, const EpilogueLowering& epilogue);
 
+// Does the expression compute anything? One that is an operand has no instruction that would write the
+// result.
+bool is_computed(const Expr& expr);
+
 // An elementwise program over `operands` (kNone: the raw result of the op) for a result of `shape`, seen as
-// rows of `columns`. False when an operand broadcasts in a way that rows and columns cannot say.
+// rows of `columns`. False when the expression is not computed or an operand broadcasts in a way that rows
+// and columns cannot say.
 bool build_program(Lowering& lowering, const Expr& expr, std::span<const ValueId> operands,
                    const Shape& shape, int64_t columns, std::vector<uint32_t>* words);
 // Emits one elementwise step for a program over rows of `columns`.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backends/cpu/epilogue.h"
+#include "backends/cpu/lower/gemm_step.h"
 #include "backends/cpu/params.h"
 #include "graph/op_def.h"
 
@@ -157,8 +158,10 @@ bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
       return true;
     case Op::conv2d:
     case Op::depthwise_conv2d:
-      // The epilogue reads an element of its operand just before it writes that element of the result.
-      return input >= static_cast<size_t>(own_inputs(node)) && has_row_epilogue(graph, node);
+      // The kernel's epilogue reads an element of its operand just before it writes that element of the
+      // result; the reference writes all raw results first.
+      return input >= static_cast<size_t>(own_inputs(node)) && has_row_epilogue(graph, node) &&
+             (node.op == Op::conv2d ? has_constant_weights(graph, node) : has_depthwise_kernel(graph, node));
     default:
       return false;
   }

@@ -8,7 +8,7 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& w = lowering.shape(node.inputs[1]);
   const Shape& y = lowering.shape(node.outputs[0]);
-  if (!has_constant_weights(lowering.graph(), node) || w[3] != 1) return false;
+  if (!has_depthwise_kernel(lowering.graph(), node)) return false;
   const auto epilogue = lower_epilogue(lowering, node, true);
   if (!epilogue) return false;
   const Window window = window_of(node.attrs, x, w[0], w[1]);

@@ -30,7 +30,7 @@ Result<bool> lower_elementwise(Lowering& lowering, const Node& node) {
   const ValueId out = node.outputs[0];
   for (ValueId input : node.inputs)
     if (graph.value(input).dtype != DType::F32) return false;
-  if (graph.value(out).dtype != DType::F32 || expr.instructions().back().op == ExprOp::Input) return false;
+  if (graph.value(out).dtype != DType::F32 || !is_computed(expr)) return false;
   const int64_t columns = columns_for(graph, node, lowering.shape(out));
   if (columns == 0) return false;
   std::vector<uint32_t> program;

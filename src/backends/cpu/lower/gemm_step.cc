@@ -37,6 +37,10 @@ bool has_constant_weights(const Graph& graph, const Node& node) {
   return graph.value(node.inputs[1]).is_constant() && (bias == kNone || graph.value(bias).is_constant());
 }
 
+bool has_depthwise_kernel(const Graph& graph, const Node& node) {
+  return has_constant_weights(graph, node) && graph.value(node.inputs[1]).shape[3] == 1;
+}
+
 Ref pack_bias(Lowering& lowering, ValueId id, uint32_t count, uint32_t padded) {
   const Tensor tensor = id == kNone ? Tensor() : lowering.graph().value(id).constant;
   return lowering.add_weights(padded * sizeof(float), [tensor, count](std::byte* to) {

@@ -20,6 +20,8 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
 ValueId bias_operand(const Node& node);
 // Are the node's weights (operand 1) and bias, if any, constant?
 bool has_constant_weights(const Graph& graph, const Node& node);
+// The same for the depthwise kernel, which takes one filter a channel.
+bool has_depthwise_kernel(const Graph& graph, const Node& node);
 
 // `count` f32 of constant `id` (kNone: zeros), filled up with zeros to `padded`.
 Ref pack_bias(Lowering& lowering, ValueId id, uint32_t count, uint32_t padded);

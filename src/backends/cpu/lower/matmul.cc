@@ -6,6 +6,7 @@ namespace linnet::cpu {
 Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   const Shape& a = lowering.shape(node.inputs[0]);
   const Shape& b = lowering.shape(node.inputs[1]);
+  const Shape& y = lowering.shape(node.outputs[0]);
   if (!has_constant_weights(lowering.graph(), node) || b.rank() != 2 ||
       node.attrs.get_bool(Attr::transpose_a, false))
     return false;
@@ -16,7 +17,7 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   p.batch = 1;
   p.in_h = p.out_h = p.grid_h = 1;
   p.channels = static_cast<uint32_t>(a.back());
-  p.in_w = p.out_w = p.grid_w = static_cast<uint32_t>(a.elements() / a.back());
+  p.in_w = p.out_w = p.grid_w = static_cast<uint32_t>(y.elements() / y.back());
   p.out_channels = static_cast<uint32_t>(b[transposed ? 0 : 1]);
   p.grid_stride_y = p.grid_stride_x = 1;
   p.kernel_y = p.kernel_x = p.stride_y = p.stride_x = p.dilation_y = p.dilation_x = 1;

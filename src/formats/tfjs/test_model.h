@@ -10,17 +10,9 @@
 #include <vector>
 
 #include "formats/tfjs/tfjs_model.h"
-#include "graph/op_def.h"
-#include "graph/text.h"
-#include "graph/verify.h"
+#include "graph/test_graph.h"
 
 namespace linnet::testing {
-
-template <class T>
-std::string error_of(const Result<T>& result) {
-  if (result) return "no error";
-  return std::string(error_title(result.error().code())) + ": " + result.error().detail();
-}
 
 inline Result<Buffer> buffer_of(std::string_view bytes) {
   return Buffer::copy_of(std::as_bytes(std::span(bytes.data(), bytes.size())));
@@ -135,58 +127,6 @@ inline Graph graph_of(const ModelText& model, const TfjsOptions& options = {}) {
 
 inline std::string import_error(const ModelText& model, const TfjsOptions& options = {}) {
   return error_of(model.import(options));
-}
-
-// Runs the reference of every node. `inputs` in the order of the graph's; the elements of each output, as
-// numbers.
-inline std::vector<std::vector<double>> run(const Graph& graph,
-                                            const std::vector<std::vector<double>>& inputs) {
-  std::vector<Tensor> tensors(graph.value_count());
-  const auto zeros = [&](ValueId id) {
-    auto tensor = Tensor::zeros(graph.value(id).dtype, graph.value(id).shape);
-    EXPECT_TRUE(tensor);
-    return std::move(*tensor);
-  };
-  for (ValueId id = 0; id < graph.value_count(); ++id)
-    if (graph.value(id).is_constant()) tensors[id] = graph.value(id).constant;
-  for (size_t i = 0; i < graph.inputs.size(); ++i) {
-    Tensor tensor = zeros(graph.inputs[i].value);
-    EXPECT_EQ(static_cast<size_t>(tensor.shape().elements()), inputs[i].size());
-    for (size_t k = 0; k < inputs[i].size(); ++k) {
-      if (tensor.dtype() == DType::F32) tensor.mutable_as<float>()[k] = static_cast<float>(inputs[i][k]);
-      if (tensor.dtype() == DType::I32) tensor.mutable_as<int32_t>()[k] = static_cast<int32_t>(inputs[i][k]);
-      if (tensor.dtype() == DType::Bool) tensor.mutable_as<uint8_t>()[k] = inputs[i][k] != 0;
-    }
-    tensors[graph.inputs[i].value] = tensor;
-  }
-  for (const Node& node : graph.nodes()) {
-    std::vector<TensorView> operands, results;
-    for (ValueId id : node.inputs) operands.push_back(tensors[id].view());
-    for (ValueId id : node.outputs) {
-      tensors[id] = zeros(id);
-      results.push_back(tensors[id].view());
-    }
-    run_reference(node, operands, results);
-  }
-  std::vector<std::vector<double>> outputs;
-  for (const GraphPort& port : graph.outputs) {
-    const Tensor& tensor = tensors[port.value];
-    std::vector<double> values;
-    for (int64_t i = 0; i < tensor.shape().elements(); ++i) values.push_back(tensor.at(i));
-    outputs.push_back(std::move(values));
-  }
-  return outputs;
-}
-
-inline void expect_near(const std::vector<double>& found, const std::vector<double>& expected) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-5) << "element " << i;
-}
-
-inline std::vector<double> iota(size_t count, double first = 0, double step = 1) {
-  std::vector<double> values(count);
-  for (size_t i = 0; i < count; ++i) values[i] = first + static_cast<double>(i) * step;
-  return values;
 }
 
 }  // namespace linnet::testing

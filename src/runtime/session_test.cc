@@ -1,0 +1,242 @@
+#include "runtime/session.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/test_session.h"
+
+namespace linnet {
+namespace {
+
+using namespace testing;
+
+// Work enough for several threads in every kind of step.
+constexpr const char* kNetwork = R"(input %x: f32[1,33,31,6]
+const %w1: f32[3,3,6,24] = random(1)
+const %b1: f32[24] = random(2)
+const %w2: f32[3,3,24,1] = random(3)
+const %w3: f32[1,1,24,24] = random(4)
+const %slope: f32[24] = random(5)
+const %w4: f32[2,2,8,24] = random(6)
+const %w5: f32[8,10] = random(7)
+%a = conv2d(%x, %w1, %b1) {strides=[2,2], pads=[1,1,1,1]}
+%a6 = elementwise(%a) {expr=relu6($0)}
+%d = depthwise_conv2d(%a6, %w2) {pads=[1,1,1,1]}
+%ds = elementwise(%d) {expr=mul($0, sigmoid($0))}
+%c = conv2d(%ds, %w3)
+%s = elementwise(%c, %a6) {expr=add($0, $1)}
+%p = elementwise(%s, %slope) {expr=prelu($0, $1)}
+%m = max_pool(%p) {kernel=[3,3], strides=[2,2], pads=[1,1,1,1]}
+%r = resize_bilinear(%m) {size=[17,16], align_corners=true}
+%j = concat(%r, %p) {axis=3}
+%jm = reduce(%j) {mode=mean, axes=[1,2]}
+%t = conv2d_transpose(%p, %w4) {strides=[2,2], output_shape=[34,32]}
+%tp = avg_pool(%t) {kernel=[34,32]}
+%f = reshape(%tp) {shape=[1,8]}
+%l = matmul(%f, %w5)
+%y = softmax(%l)
+output %y
+output %jm
+output %t)";
+
+TEST(Session, GivesTheReferencesResults) {
+  const Graph graph = parse(kNetwork);
+  const Values inputs = random_inputs(graph), expected = run(graph, inputs);
+  for (const bool optimise : {true, false}) {
+    const auto session = compile(graph, 1, optimise);
+    ASSERT_NE(session, nullptr);
+    feed(*session, inputs);
+    session->run();
+    const Values found = output_values(*session);
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_LE(difference(expected[i], found[i]), 1e-5) << optimise << i;
+  }
+}
+
+// Threads share units, never a sum: the bits are the same.
+TEST(SessionThreads, GiveTheSameBits) {
+  const Graph graph = parse(kNetwork);
+  const Values inputs = random_inputs(graph);
+  std::vector<std::vector<std::byte>> expected;
+  for (const int threads : {1, 2, 4}) {
+    const auto session = compile(graph, threads);
+    ASSERT_NE(session, nullptr);
+    EXPECT_EQ(session->threads(), threads);
+    feed(*session, inputs);
+    session->run();
+    if (expected.empty()) expected = output_bytes(*session);
+    EXPECT_EQ(output_bytes(*session), expected) << threads << " threads";
+  }
+}
+
+TEST(Session, RunsAgainWithTheSameBits) {
+  const Graph graph = parse(kNetwork);
+  const Values inputs = random_inputs(graph), others = random_inputs(graph, 77);
+  const auto session = compile(graph);
+  ASSERT_NE(session, nullptr);
+  feed(*session, inputs);
+  session->run();
+  const auto first = output_bytes(*session);
+  // What another frame leaves in the arena must not show.
+  feed(*session, others);
+  session->run();
+  EXPECT_NE(output_bytes(*session), first);
+  feed(*session, inputs);
+  session->run();
+  EXPECT_EQ(output_bytes(*session), first);
+}
+
+TEST(Session, ProfilesEveryStep) {
+  const auto session = compile(parse(kNetwork));
+  ASSERT_NE(session, nullptr);
+  std::vector<double> seconds(session->plan().step_count);
+  session->run_profiled(seconds);
+  for (const double step : seconds) EXPECT_GE(step, 0);
+}
+
+TEST(Session, AnswersWithInputsAndConstantsToo) {
+  const Graph graph = parse(R"(input %x: f32[3]
+const %c: i32[2] = [7, -8]
+%r = reshape(%c) {shape=[2,1]}
+%v = reshape(%x) {shape=[3,1]}
+output %x
+output %v
+output %c
+output %r)");
+  for (const bool optimise : {true, false}) {
+    const auto session = compile(graph, 1, optimise);
+    ASSERT_NE(session, nullptr);
+    feed(*session, {{1, 2, 3}});
+    session->run();
+    EXPECT_EQ(output_values(*session), (Values{{1, 2, 3}, {1, 2, 3}, {7, -8}, {7, -8}}));
+  }
+}
+
+// Graphs at the edge of what kernels are made for, compiled and by the reference.
+TEST(Session, CompilesOddGraphs) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"a residual in place where the weights are an input", R"(input %x: f32[1,4,4,3]
+input %w: f32[1,1,3,5]
+input %q: f32[1,4,4,5]
+const %b: f32[5] = random(1)
+%r = elementwise(%q) {expr=exp($0)}
+%c = conv2d(%x, %w, %b, %r) {epilogue=add($0, mul($1, $1))}
+output %c)"},
+      {"a residual in place with a channel multiplier", R"(input %x: f32[1,4,4,3]
+input %q: f32[1,4,4,6]
+const %w: f32[1,1,3,2] = random(3)
+const %b: f32[6] = random(1)
+%r = elementwise(%q) {expr=exp($0)}
+%c = depthwise_conv2d(%x, %w, %b, %r) {epilogue=add($0, mul($1, $1))}
+output %c)"},
+      {"an epilogue that gives another operand", R"(input %x: f32[1,4,4,3]
+input %r: f32[1,4,4,5]
+const %w: f32[1,1,3,5] = random(2)
+const %b: f32[5] = random(1)
+%c = conv2d(%x, %w, %b, %r) {epilogue=$1}
+output %c)"},
+      {"an epilogue that is a number", R"(input %x: f32[1,4,4,3]
+const %w: f32[1,1,3,5] = random(2)
+%c = conv2d(%x, %w) {epilogue=2.5}
+output %c)"},
+      {"a product without depth", R"(input %a: f32[2,0]
+const %b: f32[0,3] = []
+const %c: f32[3] = [1, 2, 3]
+%y = matmul(%a, %b, %c)
+output %y)"},
+      {"a convolution without channels", R"(input %x: f32[1,3,3,0]
+const %w: f32[2,2,0,3] = []
+const %b: f32[3] = [1, 2, 3]
+%y = conv2d(%x, %w, %b)
+output %y)"},
+      {"nothing padded", R"(input %x: f32[0,3]
+%y = pad(%x) {pads=[1,1,0,0], value=4}
+output %y)"},
+      {"no batch", R"(input %x: f32[0,4,4,3]
+const %w: f32[1,1,3,5] = random(2)
+%y = conv2d(%x, %w)
+%z = softmax(%y)
+output %z)"},
+      {"an expression without operands", R"(input %x: f32[2,3]
+%y = elementwise(%x) {expr=add(1, 2)}
+output %y)"},
+      {"an operand that only gives the shape", R"(input %x: f32[2,3]
+input %s: f32[1]
+%y = elementwise(%x, %s) {expr=neg($1)}
+output %y)"},
+      {"an input that is returned as it is", R"(input %x: f32[2,3]
+input %s: f32[1]
+%y = elementwise(%x, %s) {expr=$1}
+output %y)"},
+      {"operands that broadcast both ways", R"(input %x: f32[4,1,3]
+input %s: f32[2,1]
+%y = elementwise(%x, %s) {expr=mul($0, exp($1))}
+output %y)"},
+      {"a mean over nothing but the batch", R"(input %x: f32[2,1,1,5]
+%y = reduce(%x) {mode=mean, axes=[1,2]}
+output %y)"},
+      {"many results in one place", R"(input %x: f32[1,8]
+%a = softmax(%x)
+%b = elementwise(%a, %x) {expr=add($0, $1)}
+%c = elementwise(%b, %a) {expr=sub($0, $1)}
+%d = elementwise(%c, %x) {expr=less($0, $1)}
+%e = elementwise(%d, %c, %a) {expr=select($0, $1, $2)}
+output %e
+output %b)"},
+      {"joined bytes", R"(input %a: bool[3,3]
+input %b: bool[3,1]
+%y = concat(%a, %b) {axis=1}
+output %y)"},
+  };
+  for (const auto& [what, text] : cases) {
+    SCOPED_TRACE(what);
+    const Graph graph = parse(text);
+    const Values inputs = random_inputs(graph), expected = run(graph, inputs);
+    for (const bool optimise : {true, false}) {
+      const auto session = compile(graph, 3, optimise);
+      ASSERT_NE(session, nullptr);
+      for (int round = 0; round < 2; ++round) {
+        feed(*session, inputs);
+        session->run();
+        const Values found = output_values(*session);
+        for (size_t i = 0; i < found.size(); ++i)
+          EXPECT_LE(difference(expected[i], found[i]), 1e-5) << "output " << i << ", optimise " << optimise;
+      }
+    }
+  }
+}
+
+TEST(Compile, ReportsWhatItDid) {
+  CompileReport report;
+  const Graph graph = parse(R"(input %x: f32[1,4,4,3]
+const %w: f32[1,1,3,5] = random(2)
+%c = conv2d(%x, %w)
+%y = elementwise(%c) {expr=relu($0)}
+output %y)");
+  const auto session = compile_cpu(graph, {}, &report);
+  ASSERT_TRUE(session);
+  EXPECT_EQ(report.nodes_before, 2u);
+  EXPECT_EQ(report.nodes_after, 1u);
+  EXPECT_EQ(report.macs, 16 * 3 * 5);
+  EXPECT_FALSE(report.passes.empty());
+  EXPECT_GE((*session)->resident_bytes(), (*session)->plan().total_arena_bytes());
+}
+
+TEST(Compile, RefusesGraphsThatDoNotVerify) {
+  Graph graph = parse("input %x: f32[2]\n%y = softmax(%x)\noutput %y");
+  graph.outputs.clear();
+  EXPECT_EQ(error_of(compile_cpu(graph, {}, nullptr)), "malformed model: the graph has no outputs");
+}
+
+// 3 tensors of 1 GiB at one time are more than a plan addresses.
+TEST(Compile, RefusesArenasThatAreTooLarge) {
+  const Graph graph = parse(R"(input %x: f32[16384,16384]
+input %z: f32[16384,16384]
+%y = matmul(%x, %z)
+output %y)");
+  EXPECT_EQ(error_of(compile_cpu(graph, {}, nullptr)),
+            "too large: the model needs an arena of 3221225472 bytes, at most 2147483648 are possible");
+}
+
+}  // namespace
+}  // namespace linnet

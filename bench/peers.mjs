@@ -15,7 +15,7 @@ function packageFolder(name) {
       // It lies in a folder further up.
     }
   }
-  throw new Error(`${name} is not installed; run scripts/setup web`);
+  throw new Error(`${name} is not installed; run scripts/setup bench`);
 }
 
 /**

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { imageSeeds, npySeeds } from './seeds_binary.mjs';
+import { planSeeds } from './seeds_plan.mjs';
 import { exprSeeds, textSeeds } from './seeds_text.mjs';
 import { tfjsSeeds } from './seeds_tfjs.mjs';
 
@@ -15,6 +16,7 @@ const targets = {
   expr_fuzz: exprSeeds,
   image_fuzz: imageSeeds,
   npy_fuzz: npySeeds,
+  plan_fuzz: planSeeds,
   text_fuzz: textSeeds,
   tfjs_model_fuzz: tfjsSeeds,
 };

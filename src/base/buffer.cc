@@ -15,7 +15,8 @@ Result<Buffer> Buffer::allocate(uint64_t bytes) {
                      ? std::aligned_alloc(kTensorAlignment, static_cast<size_t>(rounded))
                      : nullptr;
   if (memory == nullptr)
-    return fail(ErrorCode::OutOfMemory, "could not allocate %llu bytes", static_cast<unsigned long long>(bytes));
+    return fail(ErrorCode::OutOfMemory, "could not allocate %llu bytes",
+                static_cast<unsigned long long>(bytes));
   Buffer buffer;
   buffer.data_.reset(static_cast<std::byte*>(memory));
   buffer.size_ = static_cast<size_t>(bytes);

@@ -1,4 +1,5 @@
-// Generational handles: a u32 that names an object across the WebAssembly boundary and is known to be stale after it.
+// Generational handles: a u32 that names an object across the WebAssembly boundary and is known to be stale
+// after it.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +8,8 @@
 
 namespace linnet {
 
-// Maps handles to owned objects. 0 is never a handle. A removed object's handle stays invalid until its slot has been
-// reused 4096 times.
+// Maps handles to owned objects. 0 is never a handle. A removed object's handle stays invalid until its slot
+// has been reused 4096 times.
 template <class T>
 class HandleTable {
  public:

@@ -25,9 +25,12 @@ Error::Error(ErrorCode code, std::string_view detail) : code_(code) {
 
 Error Error::within(std::string_view prefix) const {
   char text[2 * kCapacity];
-  const int length = std::snprintf(text, sizeof text, "%.*s: %s", static_cast<int>(prefix.size() < kCapacity ? prefix.size() : kCapacity),
+  const int length = std::snprintf(text, sizeof text, "%.*s: %s",
+                                   static_cast<int>(prefix.size() < kCapacity ? prefix.size() : kCapacity),
                                    prefix.data(), detail_);
-  return Error(code_, std::string_view(text, static_cast<size_t>(length) < sizeof text ? static_cast<size_t>(length) : sizeof text - 1));
+  return Error(code_,
+               std::string_view(text, static_cast<size_t>(length) < sizeof text ? static_cast<size_t>(length)
+                                                                                : sizeof text - 1));
 }
 
 std::unexpected<Error> fail(ErrorCode code, const char* format, ...) {
@@ -36,7 +39,9 @@ std::unexpected<Error> fail(ErrorCode code, const char* format, ...) {
   va_start(arguments, format);
   const int length = std::vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  const size_t used = length < 0 ? 0 : (static_cast<size_t>(length) < sizeof text ? static_cast<size_t>(length) : sizeof text - 1);
+  const size_t used = length < 0 ? 0
+                                 : (static_cast<size_t>(length) < sizeof text ? static_cast<size_t>(length)
+                                                                              : sizeof text - 1);
   return std::unexpected(Error(code, std::string_view(text, used)));
 }
 

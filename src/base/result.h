@@ -19,8 +19,8 @@ enum class ErrorCode : uint32_t {
 // The fixed text that opens the message of `code`.
 const char* error_title(ErrorCode code);
 
-// What went wrong, in words that name the file, node, shape or byte. Held inline so that making one never allocates;
-// a detail that does not fit is cut and ends in "...".
+// What went wrong, in words that name the file, node, shape or byte. Held inline so that making one never
+// allocates; a detail that does not fit is cut and ends in "...".
 class Error {
  public:
   Error(ErrorCode code, std::string_view detail);
@@ -53,21 +53,23 @@ using Result = std::expected<T, Error>;
 #define LINNET_CONCAT(a, b) LINNET_CONCAT_(a, b)
 
 // TRY(expression): returns its error to the caller, or goes on.
-#define TRY(...)                                                                        \
-  do {                                                                                  \
-    if (auto try_result_ = (__VA_ARGS__); !try_result_) [[unlikely]]                    \
-      return std::unexpected(std::move(try_result_).error());                           \
+#define TRY(...)                                                     \
+  do {                                                               \
+    if (auto try_result_ = (__VA_ARGS__); !try_result_) [[unlikely]] \
+      return std::unexpected(std::move(try_result_).error());        \
   } while (false)
 
 // TRY_ASSIGN(auto x, expression): the same, and gives x the value.
 #define TRY_ASSIGN(declaration, ...) \
   TRY_ASSIGN_(LINNET_CONCAT(try_assign_, __LINE__), declaration, __VA_ARGS__)
-#define TRY_ASSIGN_(temporary, declaration, ...)                                    \
-  auto temporary = (__VA_ARGS__);                                                   \
-  if (!temporary) [[unlikely]] return std::unexpected(std::move(temporary).error()); \
+#define TRY_ASSIGN_(temporary, declaration, ...)          \
+  auto temporary = (__VA_ARGS__);                         \
+  if (!temporary) [[unlikely]]                            \
+    return std::unexpected(std::move(temporary).error()); \
   declaration = std::move(*temporary)
 
-#define CHECK(condition)                                                                  \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]] ::linnet::check_failed(#condition, __FILE__, __LINE__); \
+#define CHECK(condition)                                      \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::linnet::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

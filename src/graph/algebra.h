@@ -1,5 +1,5 @@
-// The algebra of scalars: gives the bodies of expr_ops.def their plain meaning. Vectors and shader text have algebras of
-// their own with the same members.
+// The algebra of scalars: gives the bodies of expr_ops.def their plain meaning. Vectors and shader text have
+// algebras of their own with the same members.
 #pragma once
 
 #include <cmath>

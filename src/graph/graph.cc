@@ -139,7 +139,8 @@ ValueId Graph::find_value(std::string_view name) const {
 
 std::string Graph::unique_name(std::string_view base) const {
   std::string name(base);
-  for (int suffix = 1; names_.contains(name); ++suffix) name = std::string(base) + "." + std::to_string(suffix);
+  for (int suffix = 1; names_.contains(name); ++suffix)
+    name = std::string(base) + "." + std::to_string(suffix);
   return name;
 }
 
@@ -185,7 +186,8 @@ void Graph::drop_unused_constants() {
 }
 
 Result<void> Graph::sort() {
-  // Depth first from each node in turn keeps nodes near those they feed; the stack is explicit because graphs are deep.
+  // Depth first from each node in turn keeps nodes near those they feed; the stack is explicit because graphs
+  // are deep.
   enum class Mark : uint8_t { New, Open, Done };
   std::vector<Mark> marks(nodes_.size(), Mark::New);
   std::vector<Node> sorted;

@@ -100,7 +100,8 @@ class Graph {
   // Adds a value that an input port will feed. A taken name gets a suffix, here and below.
   ValueId add_input(std::string name, DType dtype, const Shape& shape);
   ValueId add_constant(std::string name, Tensor tensor);
-  // Appends a node and infers the types of its results. The first result takes `name`, result i `name:i`. Fails with the op's own message, the node's name in front.
+  // Appends a node and infers the types of its results. The first result takes `name`, result i `name:i`.
+  // Fails with the op's own message, the node's name in front.
   Result<NodeId> add_node(Op op, std::string name, std::vector<ValueId> operands, Attrs attrs = {});
   // The same for a node of one result, and gives that result.
   Result<ValueId> add(Op op, std::string name, std::vector<ValueId> operands, Attrs attrs = {});

@@ -1,5 +1,5 @@
-// What one op is: schema, shape rule, reference, tolerance, cost and test cases. Backends only lower. The definitions
-// themselves are in ops/, one file each.
+// What one op is: schema, shape rule, reference, tolerance, cost and test cases. Backends only lower. The
+// definitions themselves are in ops/, one file each.
 #pragma once
 
 #include <span>
@@ -17,8 +17,8 @@ struct AttrDef {
   int ints = 0;  // how many numbers an Ints attribute holds; 0: any number
 };
 
-// What a shape rule and a reference see of a node: its operands' types (and constants), attributes, and where results
-// go.
+// What a shape rule and a reference see of a node: its operands' types (and constants), attributes, and where
+// results go.
 struct InferContext {
   const Node& node;
   std::span<const Value* const> inputs;
@@ -52,8 +52,8 @@ enum OpTrait : uint32_t {
 struct OpDef {
   const char* name;
   int min_inputs;
-  // The op's own operands at most; -1 for any number. Inputs of an epilogue come after `max_inputs` own ones: an op
-  // with kTraitEpilogue always has all its own operands once it has an epilogue with more than $0.
+  // The op's own operands at most; -1 for any number. Inputs of an epilogue come after `max_inputs` own ones:
+  // an op with kTraitEpilogue always has all its own operands once it has an epilogue with more than $0.
   int max_inputs;
   int outputs;
   std::span<const AttrDef> attrs;

@@ -1,8 +1,9 @@
 // The graph as text, for people, tests and dumps. One statement a line:
 //
-//   input %x: f32[1,4,4,3]                     an input port called x; `as "name"` gives the port another name
-//   const %w: f32[2] = [1, 2]                  also splat(0.5), random(seed) for [-1, 1), and `...` (printed only)
-//   %y = conv2d(%x, %w, %b) {strides=[2,2], epilogue=relu6($0)}     a type after the name (`%y: f32[1,2,2,8] =`) is
+//   input %x: f32[1,4,4,3]                     an input port called x; `as "name"` gives the port another
+//   name const %w: f32[2] = [1, 2]                  also splat(0.5), random(seed) for [-1, 1), and `...`
+//   (printed only) %y = conv2d(%x, %w, %b) {strides=[2,2], epilogue=relu6($0)}     a type after the name
+//   (`%y: f32[1,2,2,8] =`) is
 //                                              checked; several results are `%a, %b = split(%x) {...}`
 //   output %y                                  an output port called y; `as "name"` as above
 //
@@ -19,10 +20,12 @@ namespace linnet {
 // Constants of up to `max_listed` elements are printed whole, larger ones as splat(..) or `...`.
 std::string print_graph(const Graph& graph, int64_t max_listed = 16);
 
-// Fails (MalformedText, or an op's own error) with the line's number. `random(seed)` draws the same values everywhere.
+// Fails (MalformedText, or an op's own error) with the line's number. `random(seed)` draws the same values
+// everywhere.
 Result<Graph> parse_graph(std::string_view text);
 
-// Fills `out` with the values that random(seed) stands for, scaled to [low, high): f32, i32 (whole numbers), bool.
+// Fills `out` with the values that random(seed) stands for, scaled to [low, high): f32, i32 (whole numbers),
+// bool.
 void fill_random(TensorView out, uint32_t seed, double low, double high);
 
 }  // namespace linnet

@@ -43,19 +43,20 @@ Shape::Shape(std::initializer_list<int64_t> dims) {
 Result<Shape> Shape::make(std::span<const int64_t> dims, DType dtype, std::string_view what) {
   const int name_length = static_cast<int>(what.size());
   if (dims.size() > kMaxRank)
-    return fail(ErrorCode::UnsupportedType, "'%.*s' has %zu dimensions, at most %d are supported", name_length,
-                what.data(), dims.size(), kMaxRank);
+    return fail(ErrorCode::UnsupportedType, "'%.*s' has %zu dimensions, at most %d are supported",
+                name_length, what.data(), dims.size(), kMaxRank);
   Shape shape;
   uint64_t bytes = dtype_size(dtype);
   for (int64_t dim : dims) {
     if (dim < 0)
-      return fail(ErrorCode::ShapeMismatch, "'%.*s' has dimension %lld, dimensions must not be negative", name_length,
-                  what.data(), static_cast<long long>(dim));
+      return fail(ErrorCode::ShapeMismatch, "'%.*s' has dimension %lld, dimensions must not be negative",
+                  name_length, what.data(), static_cast<long long>(dim));
     // A zero dimension must not hide an absurd one beside it.
     const uint64_t factor = dim > 0 ? static_cast<uint64_t>(dim) : 1;
-    if (factor > static_cast<uint64_t>(kMaxTensorBytes) || bytes * factor > static_cast<uint64_t>(kMaxTensorBytes))
-      return fail(ErrorCode::TooLarge, "'%.*s' is larger than %lld bytes, the most that a tensor may have", name_length,
-                  what.data(), static_cast<long long>(kMaxTensorBytes));
+    if (factor > static_cast<uint64_t>(kMaxTensorBytes) ||
+        bytes * factor > static_cast<uint64_t>(kMaxTensorBytes))
+      return fail(ErrorCode::TooLarge, "'%.*s' is larger than %lld bytes, the most that a tensor may have",
+                  name_length, what.data(), static_cast<long long>(kMaxTensorBytes));
     bytes *= factor;
     shape.dims_[static_cast<size_t>(shape.rank_++)] = static_cast<int32_t>(dim);
   }
@@ -85,7 +86,8 @@ std::string Shape::to_string() const {
 }
 
 bool Shape::operator==(const Shape& other) const {
-  return rank_ == other.rank_ && std::memcmp(dims_.data(), other.dims_.data(), sizeof(int32_t) * static_cast<size_t>(rank_)) == 0;
+  return rank_ == other.rank_ &&
+         std::memcmp(dims_.data(), other.dims_.data(), sizeof(int32_t) * static_cast<size_t>(rank_)) == 0;
 }
 
 Result<Shape> broadcast_shapes(const Shape& a, const Shape& b, std::string_view what) {
@@ -94,8 +96,8 @@ Result<Shape> broadcast_shapes(const Shape& a, const Shape& b, std::string_view 
     const int32_t da = i < a.rank() ? a.back(i) : 1;
     const int32_t db = i < b.rank() ? b.back(i) : 1;
     if (da != db && da != 1 && db != 1)
-      return fail(ErrorCode::ShapeMismatch, "%.*s: shapes %s and %s do not broadcast", static_cast<int>(what.size()),
-                  what.data(), a.to_string().c_str(), b.to_string().c_str());
+      return fail(ErrorCode::ShapeMismatch, "%.*s: shapes %s and %s do not broadcast",
+                  static_cast<int>(what.size()), what.data(), a.to_string().c_str(), b.to_string().c_str());
     result.set(result.rank() - 1 - i, da == 1 ? db : da);
   }
   return result;

@@ -33,8 +33,8 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> dims);
-  // Fails for a rank above kMaxRank, a negative dimension, or more than kMaxTensorBytes bytes of `dtype`; `what` names
-  // the tensor in the message.
+  // Fails for a rank above kMaxRank, a negative dimension, or more than kMaxTensorBytes bytes of `dtype`;
+  // `what` names the tensor in the message.
   static Result<Shape> make(std::span<const int64_t> dims, DType dtype, std::string_view what);
 
   // From dimensions that `make` accepted before.
@@ -61,8 +61,8 @@ Result<Shape> broadcast_shapes(const Shape& a, const Shape& b, std::string_view 
 
 // Element `index` of unaligned data, as a number, whatever the type.
 double element_as_double(DType dtype, const std::byte* data, int64_t index);
-// Stores `value` as element `index`. Whole-number types saturate and drop the fraction, NaN becomes 0; Bool stores
-// whether it is not 0.
+// Stores `value` as element `index`. Whole-number types saturate and drop the fraction, NaN becomes 0; Bool
+// stores whether it is not 0.
 void store_double(DType dtype, std::byte* data, int64_t index, double value);
 
 // A view of elements in row-major order that somebody else owns.
@@ -79,8 +79,8 @@ struct TensorView {
   size_t bytes() const { return static_cast<size_t>(elements()) * dtype_size(dtype); }
 };
 
-// A constant: shared, immutable, row-major. Its bytes may be a slice of a larger buffer (a weight shard), aligned to
-// the element's size.
+// A constant: shared, immutable, row-major. Its bytes may be a slice of a larger buffer (a weight shard),
+// aligned to the element's size.
 class Tensor {
  public:
   Tensor() = default;

@@ -5,8 +5,8 @@
 
 namespace linnet {
 
-// Ids in range, one producer per value, nodes in order, arity and attributes as the op declares, names unique, stored
-// types equal to inferred ones, ports valid. The message names the node.
+// Ids in range, one producer per value, nodes in order, arity and attributes as the op declares, names
+// unique, stored types equal to inferred ones, ports valid. The message names the node.
 Result<void> verify(const Graph& graph);
 
 }  // namespace linnet

@@ -26,6 +26,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_avg_pool{"avg_pool", 1, 1, 1, kPoolAttrs, kTraitNone, 1e-5f, infer_pool, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_avg_pool{"avg_pool", 1,          1,         1,       kPoolAttrs,          kTraitNone,
+                                 1e-5f,      infer_pool, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -28,7 +28,9 @@ Result<void> infer(const InferContext& context) {
 void reference(const ReferenceContext& context) {
   const double epsilon = static_cast<double>(context.attrs.get_float(Attr::epsilon, 0));
   const TensorView& x = context.inputs[0];
-  const auto at = [&](size_t input, int64_t i) { return static_cast<double>(context.inputs[input].as<float>()[i]); };
+  const auto at = [&](size_t input, int64_t i) {
+    return static_cast<double>(context.inputs[input].as<float>()[i]);
+  };
   const int64_t count = x.elements(), channels = x.shape.back();
   for (int64_t i = 0; i < count; ++i) {
     const int64_t c = i % channels;
@@ -49,6 +51,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_batch_norm{"batch_norm", 5, 5, 1, kAttrs, kTraitNone, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_batch_norm{
+    "batch_norm", 5, 5, 1, kAttrs, kTraitNone, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -1,4 +1,5 @@
-// cast(x) to `dtype`. To whole numbers: saturating, the fraction dropped, NaN to 0. To bool: whether it is not 0.
+// cast(x) to `dtype`. To whole numbers: saturating, the fraction dropped, NaN to 0. To bool: whether it is
+// not 0.
 #include "ops/definitions.h"
 
 namespace linnet {
@@ -36,6 +37,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_cast{"cast", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_cast{
+    "cast", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

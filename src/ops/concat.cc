@@ -22,12 +22,13 @@ Result<void> infer(const InferContext& context) {
     bool fits = shape.rank() == first.rank() && context.dtype(k) == context.dtype(0);
     for (int i = 0; fits && i < first.rank(); ++i) fits = i == axis || shape[i] == first[i];
     if (!fits)
-      return fail(ErrorCode::ShapeMismatch, "%s%s cannot be joined to %s%s along axis %lld", dtype_name(context.dtype(k)),
-                  shape.to_string().c_str(), dtype_name(context.dtype(0)), first.to_string().c_str(),
-                  static_cast<long long>(axis));
+      return fail(ErrorCode::ShapeMismatch, "%s%s cannot be joined to %s%s along axis %lld",
+                  dtype_name(context.dtype(k)), shape.to_string().c_str(), dtype_name(context.dtype(0)),
+                  first.to_string().c_str(), static_cast<long long>(axis));
     dims[axis] += shape[static_cast<int>(axis)];
   }
-  return context.set_output(context.dtype(0), std::span<const int64_t>(dims, static_cast<size_t>(first.rank())));
+  return context.set_output(context.dtype(0),
+                            std::span<const int64_t>(dims, static_cast<size_t>(first.rank())));
 }
 
 void reference(const ReferenceContext& context) {
@@ -67,6 +68,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_concat{"concat", 1, -1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_concat{
+    "concat", 1, -1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

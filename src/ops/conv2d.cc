@@ -38,8 +38,10 @@ void reference(const ReferenceContext& context) {
               const int32_t iy = oy * window.y.stride - window.y.pad_before + ky * window.y.dilation;
               const int32_t ix = ox * window.x.stride - window.x.pad_before + kx * window.x.dilation;
               if (iy < 0 || iy >= window.y.input || ix < 0 || ix >= window.x.input) continue;
-              const float* pixel = x.as<float>() + ((int64_t{n} * window.y.input + iy) * window.x.input + ix) * channels;
-              const float* taps = w.as<float>() + (int64_t{ky} * window.x.kernel + kx) * channels * filters + o;
+              const float* pixel =
+                  x.as<float>() + ((int64_t{n} * window.y.input + iy) * window.x.input + ix) * channels;
+              const float* taps =
+                  w.as<float>() + (int64_t{ky} * window.x.kernel + kx) * channels * filters + o;
               for (int32_t c = 0; c < channels; ++c)
                 sum += static_cast<double>(pixel[c]) * static_cast<double>(taps[int64_t{c} * filters]);
             }
@@ -95,6 +97,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_conv2d{"conv2d", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
+constinit const OpDef k_conv2d{
+    "conv2d", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
 
 }  // namespace linnet

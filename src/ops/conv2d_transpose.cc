@@ -1,5 +1,6 @@
-// conv2d_transpose(x[N,H,W,I], w[kh,kw,O,I], bias[O]?) -> [N,output_shape,O]: the gradient of conv2d to its input, as
-// TensorFlow's Conv2DBackpropInput. strides and pads are those of the convolution that it transposes.
+// conv2d_transpose(x[N,H,W,I], w[kh,kw,O,I], bias[O]?) -> [N,output_shape,O]: the gradient of conv2d to its
+// input, as TensorFlow's Conv2DBackpropInput. strides and pads are those of the convolution that it
+// transposes.
 #include "ops/definitions.h"
 #include "ops/window.h"
 
@@ -19,13 +20,14 @@ Result<void> infer(const InferContext& context) {
                 w.to_string().c_str(), x.to_string().c_str());
   TRY(expect_bias(context, 2, w[2]));
   const std::span<const int64_t> size = context.node.attrs.get_ints(Attr::output_shape);
-  TRY_ASSIGN(const Shape output, Shape::make(std::array{int64_t{x[0]}, size[0], size[1], int64_t{w[2]}}, DType::F32,
-                                             "the output"));
+  TRY_ASSIGN(const Shape output, Shape::make(std::array{int64_t{x[0]}, size[0], size[1], int64_t{w[2]}},
+                                             DType::F32, "the output"));
   TRY_ASSIGN(const Window window, make_window(context.node.attrs, output, w[0], w[1]));
   if (window.y.output != x[1] || window.x.output != x[2])
-    return fail(ErrorCode::ShapeMismatch, "an output of %lldx%lld has a convolution of %dx%d, the input is %dx%d",
-                static_cast<long long>(size[0]), static_cast<long long>(size[1]), window.y.output, window.x.output,
-                x[1], x[2]);
+    return fail(ErrorCode::ShapeMismatch,
+                "an output of %lldx%lld has a convolution of %dx%d, the input is %dx%d",
+                static_cast<long long>(size[0]), static_cast<long long>(size[1]), window.y.output,
+                window.x.output, x[1], x[2]);
   return context.set_output(DType::F32, output);
 }
 
@@ -49,8 +51,10 @@ void reference(const ReferenceContext& context) {
               if (ty < 0 || tx < 0 || ty % window.y.stride != 0 || tx % window.x.stride != 0) continue;
               const int32_t iy = ty / window.y.stride, ix = tx / window.x.stride;
               if (iy >= x.shape[1] || ix >= x.shape[2]) continue;
-              const float* pixel = x.as<float>() + ((int64_t{n} * x.shape[1] + iy) * x.shape[2] + ix) * channels;
-              const float* taps = w.as<float>() + ((int64_t{ky} * window.x.kernel + kx) * filters + o) * channels;
+              const float* pixel =
+                  x.as<float>() + ((int64_t{n} * x.shape[1] + iy) * x.shape[2] + ix) * channels;
+              const float* taps =
+                  w.as<float>() + ((int64_t{ky} * window.x.kernel + kx) * filters + o) * channels;
               for (int32_t c = 0; c < channels; ++c)
                 sum += static_cast<double>(pixel[c]) * static_cast<double>(taps[c]);
             }
@@ -86,6 +90,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_conv2d_transpose{"conv2d_transpose", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
+constinit const OpDef k_conv2d_transpose{
+    "conv2d_transpose", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -1,4 +1,5 @@
-// depthwise_conv2d(x[N,H,W,C], w[kh,kw,C,M], bias[C*M]?) -> [N,H',W',C*M]; channel c gives outputs c*M .. c*M+M-1.
+// depthwise_conv2d(x[N,H,W,C], w[kh,kw,C,M], bias[C*M]?) -> [N,H',W',C*M]; channel c gives outputs c*M ..
+// c*M+M-1.
 #include "ops/definitions.h"
 #include "ops/window.h"
 
@@ -14,8 +15,8 @@ Result<void> infer(const InferContext& context) {
   const Shape& x = context.shape(0);
   const Shape& w = context.shape(1);
   if (w[2] != x[3])
-    return fail(ErrorCode::ShapeMismatch, "kernel %s does not fit input %s: channels differ", w.to_string().c_str(),
-                x.to_string().c_str());
+    return fail(ErrorCode::ShapeMismatch, "kernel %s does not fit input %s: channels differ",
+                w.to_string().c_str(), x.to_string().c_str());
   TRY(Shape::make(std::array{int64_t{w[2]}, int64_t{w[3]}}, DType::F32, "the output channels"));
   TRY(expect_bias(context, 2, w[2] * w[3]));
   TRY_ASSIGN(const Window window, make_window(context.node.attrs, x, w[0], w[1]));
@@ -90,6 +91,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_depthwise_conv2d{"depthwise_conv2d", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
+constinit const OpDef k_depthwise_conv2d{
+    "depthwise_conv2d", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -44,7 +44,8 @@ Result<Type> type_of(const Expr::Instruction& instruction, const Type* types) {
   const bool has_condition = rule == TypeRule::Select;
   if (has_condition) {
     if (!type.open && type.dtype != DType::Bool)
-      return fail(ErrorCode::TypeMismatch, "the condition of %s is %s, must be bool", name, dtype_name(type.dtype));
+      return fail(ErrorCode::TypeMismatch, "the condition of %s is %s, must be bool", name,
+                  dtype_name(type.dtype));
     type = types[instruction.operands[1]];
   }
   for (int i = has_condition ? 2 : 1; i < expr_op_arity(instruction.op); ++i) {
@@ -63,7 +64,8 @@ Result<void> infer(const InferContext& context) {
   const Expr& expr = *context.node.attrs.get_expr(Attr::expr);
   if (expr.empty()) return fail(ErrorCode::InvalidArgument, "the expression is empty");
   if (expr.input_count() > context.input_count())
-    return fail(ErrorCode::InvalidArgument, "expression %s uses more inputs than the node has", expr.to_string().c_str());
+    return fail(ErrorCode::InvalidArgument, "expression %s uses more inputs than the node has",
+                expr.to_string().c_str());
   Shape shape = context.shape(0);
   for (int i = 1; i < context.input_count(); ++i) {
     TRY_ASSIGN(shape, broadcast_shapes(shape, context.shape(i), "operands"));
@@ -87,8 +89,8 @@ void reference(const ReferenceContext& context) {
   evaluate_pointwise(*context.attrs.get_expr(Attr::expr), context.inputs, context.outputs[0]);
 }
 
-// Every expression op has cases of its own, made from expr_ops.def by the op suite; these are about broadcasting and
-// composition.
+// Every expression op has cases of its own, made from expr_ops.def by the op suite; these are about
+// broadcasting and composition.
 [[maybe_unused]] constexpr const char* kCases[] = {
     R"(input %x: f32[1,5,6,7]
 const %b: f32[7] = random(1)
@@ -127,6 +129,8 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_elementwise{"elementwise", 1, Expr::kMaxInputs, 1, kAttrs, kTraitInPlace, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_elementwise{
+    "elementwise", 1,       Expr::kMaxInputs,    1, kAttrs, kTraitInPlace, 1e-5f, infer,
+    reference,     nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

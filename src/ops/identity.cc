@@ -24,6 +24,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_identity{"identity", 1, 1, 1, {}, kTraitView, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_identity{"identity",          1, 1, 1, {}, kTraitView, 0, infer, reference, nullptr,
+                                 LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -1,5 +1,5 @@
-// matmul(a[..,M,K], b[..,K,N], bias[N]?) -> [..,M,N]; leading dimensions broadcast. transpose_a, transpose_b: the operand's
-// two inner dimensions are swapped first.
+// matmul(a[..,M,K], b[..,K,N], bias[N]?) -> [..,M,N]; leading dimensions broadcast. transpose_a, transpose_b:
+// the operand's two inner dimensions are swapped first.
 #include "ops/definitions.h"
 #include "ops/window.h"
 
@@ -13,7 +13,8 @@ Shape batch_of(const Shape& shape) {
   Shape batch;
   int64_t dims[Shape::kMaxRank];
   for (int i = 0; i < shape.rank() - 2; ++i) dims[i] = shape[i];
-  auto made = Shape::make(std::span<const int64_t>(dims, static_cast<size_t>(shape.rank() - 2)), DType::F32, "batch");
+  auto made =
+      Shape::make(std::span<const int64_t>(dims, static_cast<size_t>(shape.rank() - 2)), DType::F32, "batch");
   return made ? *made : batch;
 }
 
@@ -23,13 +24,14 @@ Result<void> infer(const InferContext& context) {
   const Shape& a = context.shape(0);
   const Shape& b = context.shape(1);
   if (a.rank() < 2 || b.rank() < 2)
-    return fail(ErrorCode::ShapeMismatch, "operands %s and %s need at least 2 dimensions", a.to_string().c_str(),
-                b.to_string().c_str());
+    return fail(ErrorCode::ShapeMismatch, "operands %s and %s need at least 2 dimensions",
+                a.to_string().c_str(), b.to_string().c_str());
   const bool ta = context.node.attrs.get_bool(Attr::transpose_a, false);
   const bool tb = context.node.attrs.get_bool(Attr::transpose_b, false);
   if (a.back(ta ? 1 : 0) != b.back(tb ? 0 : 1))
     return fail(ErrorCode::ShapeMismatch, "operands %s%s and %s%s do not fit: inner dimensions differ",
-                a.to_string().c_str(), ta ? " transposed" : "", b.to_string().c_str(), tb ? " transposed" : "");
+                a.to_string().c_str(), ta ? " transposed" : "", b.to_string().c_str(),
+                tb ? " transposed" : "");
   const int32_t columns = b.back(tb ? 1 : 0);
   TRY(expect_bias(context, 2, columns));
   TRY_ASSIGN(const Shape batch, broadcast_shapes(batch_of(a), batch_of(b), "batch dimensions"));
@@ -37,7 +39,8 @@ Result<void> infer(const InferContext& context) {
   for (int i = 0; i < batch.rank(); ++i) dims[i] = batch[i];
   dims[batch.rank()] = a.back(ta ? 0 : 1);
   dims[batch.rank() + 1] = columns;
-  return context.set_output(DType::F32, std::span<const int64_t>(dims, static_cast<size_t>(batch.rank()) + 2));
+  return context.set_output(DType::F32,
+                            std::span<const int64_t>(dims, static_cast<size_t>(batch.rank()) + 2));
 }
 
 // The offset of an operand's matrix for batch `index` of the result.
@@ -79,7 +82,8 @@ void reference(const ReferenceContext& context) {
 
 int64_t macs(const Node& node, const Graph& graph) {
   const Shape& a = graph.value(node.inputs[0]).shape;
-  return graph.value(node.outputs[0]).shape.elements() * a.back(node.attrs.get_bool(Attr::transpose_a, false) ? 1 : 0);
+  return graph.value(node.outputs[0]).shape.elements() *
+         a.back(node.attrs.get_bool(Attr::transpose_a, false) ? 1 : 0);
 }
 
 [[maybe_unused]] constexpr const char* kCases[] = {
@@ -108,6 +112,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_matmul{"matmul", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
+constinit const OpDef k_matmul{
+    "matmul", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -11,7 +11,8 @@ namespace {
 void reference(const ReferenceContext& context) {
   for_each_window(
       context, [] { return -std::numeric_limits<float>::infinity(); },
-      [](float& best, float value) { best = value > best ? value : best; }, [](float best, int32_t) { return best; });
+      [](float& best, float value) { best = value > best ? value : best; },
+      [](float best, int32_t) { return best; });
 }
 
 [[maybe_unused]] constexpr const char* kCases[] = {
@@ -31,6 +32,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_max_pool{"max_pool", 1, 1, 1, kPoolAttrs, kTraitNone, 0, infer_pool, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_max_pool{"max_pool", 1,          1,         1,       kPoolAttrs,          kTraitNone,
+                                 0,          infer_pool, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

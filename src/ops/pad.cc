@@ -1,19 +1,21 @@
-// pad(x) with pads = [before0, after0, before1, after1, ...]. mode constant (default; fills with `value`), reflect (the
-// edge is not repeated) or symmetric (it is).
+// pad(x) with pads = [before0, after0, before1, after1, ...]. mode constant (default; fills with `value`),
+// reflect (the edge is not repeated) or symmetric (it is).
 #include "ops/definitions.h"
 
 namespace linnet {
 
 namespace {
 
-constexpr AttrDef kAttrs[] = {{Attr::pads, AttrType::Ints, true}, {Attr::value, AttrType::Float}, {Attr::mode, AttrType::String}};
+constexpr AttrDef kAttrs[] = {
+    {Attr::pads, AttrType::Ints, true}, {Attr::value, AttrType::Float}, {Attr::mode, AttrType::String}};
 
 Result<void> infer(const InferContext& context) {
   const Shape& x = context.shape(0);
   const std::span<const int64_t> pads = context.node.attrs.get_ints(Attr::pads);
   const std::string_view mode = context.node.attrs.get_string(Attr::mode, "constant");
   if (mode != "constant" && mode != "reflect" && mode != "symmetric")
-    return fail(ErrorCode::InvalidArgument, "there is no padding mode '%.*s'", static_cast<int>(mode.size()), mode.data());
+    return fail(ErrorCode::InvalidArgument, "there is no padding mode '%.*s'", static_cast<int>(mode.size()),
+                mode.data());
   if (pads.size() != 2 * static_cast<size_t>(x.rank()))
     return fail(ErrorCode::ShapeMismatch, "%zu pads do not fit input %s", pads.size(), x.to_string().c_str());
   int64_t dims[Shape::kMaxRank];
@@ -21,8 +23,8 @@ Result<void> infer(const InferContext& context) {
     const int64_t before = pads[2 * static_cast<size_t>(i)], after = pads[2 * static_cast<size_t>(i) + 1];
     const int64_t most = mode == "constant" ? kMaxTensorBytes : mode == "reflect" ? x[i] - 1 : x[i];
     if (before < 0 || after < 0 || before > most || after > most)
-      return fail(ErrorCode::InvalidArgument, "pads %lld, %lld of axis %d are out of range", static_cast<long long>(before),
-                  static_cast<long long>(after), i);
+      return fail(ErrorCode::InvalidArgument, "pads %lld, %lld of axis %d are out of range",
+                  static_cast<long long>(before), static_cast<long long>(after), i);
     dims[i] = before + x[i] + after;
   }
   return context.set_output(context.dtype(0), std::span<const int64_t>(dims, static_cast<size_t>(x.rank())));
@@ -74,6 +76,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_pad{"pad", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_pad{
+    "pad", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -11,8 +11,8 @@ Result<void> infer_pool(const InferContext& context);
 // The window of a pool node that the shape rule has accepted.
 Window pool_window(const Attrs& attrs, const Shape& input);
 
-// Calls `fold(channel pointer of one input pixel)` for each pixel under the window at (oy, ox), between `begin()` and
-// `end(output pixel, how many pixels were inside)`.
+// Calls `fold(channel pointer of one input pixel)` for each pixel under the window at (oy, ox), between
+// `begin()` and `end(output pixel, how many pixels were inside)`.
 template <class Begin, class Fold, class End>
 void for_each_window(const ReferenceContext& context, Begin begin, Fold fold, End end) {
   const TensorView& x = context.inputs[0];
@@ -31,7 +31,8 @@ void for_each_window(const ReferenceContext& context, Begin begin, Fold fold, En
               const int32_t ix = ox * window.x.stride - window.x.pad_before + kx;
               if (iy < 0 || iy >= window.y.input || ix < 0 || ix >= window.x.input) continue;
               ++inside;
-              fold(state, x.as<float>()[((int64_t{n} * window.y.input + iy) * window.x.input + ix) * channels + c]);
+              fold(state,
+                   x.as<float>()[((int64_t{n} * window.y.input + iy) * window.x.input + ix) * channels + c]);
             }
           *out++ = end(state, inside);
         }

@@ -1,5 +1,5 @@
-// reduce(x) over `axes` with mode mean, sum, max, min or prod; keep_dims keeps reduced axes with size 1. axes are
-// ascending and from the front; none: all. The result has x's type (mean: f32 only).
+// reduce(x) over `axes` with mode mean, sum, max, min or prod; keep_dims keeps reduced axes with size 1. axes
+// are ascending and from the front; none: all. The result has x's type (mean: f32 only).
 #include <limits>
 
 #include "ops/definitions.h"
@@ -23,7 +23,8 @@ Result<void> infer(const InferContext& context) {
   const Shape& x = context.shape(0);
   const std::string_view mode = attrs.get_string(Attr::mode, "");
   if (mode != "mean" && mode != "sum" && mode != "max" && mode != "min" && mode != "prod")
-    return fail(ErrorCode::InvalidArgument, "there is no reduction '%.*s'", static_cast<int>(mode.size()), mode.data());
+    return fail(ErrorCode::InvalidArgument, "there is no reduction '%.*s'", static_cast<int>(mode.size()),
+                mode.data());
   if (context.dtype(0) != DType::F32 && (context.dtype(0) != DType::I32 || mode == "mean"))
     return fail(ErrorCode::TypeMismatch, "cannot reduce %s by %.*s", dtype_name(context.dtype(0)),
                 static_cast<int>(mode.size()), mode.data());
@@ -74,7 +75,10 @@ void reference(const ReferenceContext& context) {
   const std::span<const int64_t> axes = context.attrs.get_ints(Attr::axes);
   const Mode mode = mode_of(context.attrs.get_string(Attr::mode, ""));
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const double start = mode == Mode::Max ? -kInfinity : mode == Mode::Min ? kInfinity : mode == Mode::Prod ? 1 : 0;
+  const double start = mode == Mode::Max    ? -kInfinity
+                       : mode == Mode::Min  ? kInfinity
+                       : mode == Mode::Prod ? 1
+                                            : 0;
   const int64_t outputs = y.elements(), inputs = x.elements();
   int64_t stride[Shape::kMaxRank];
   int64_t step = 1;
@@ -128,6 +132,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_reduce{"reduce", 1, 1, 1, kAttrs, kTraitNone, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_reduce{
+    "reduce", 1, 1, 1, kAttrs, kTraitNone, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -13,8 +13,8 @@ Result<void> infer(const InferContext& context) {
   const Shape& x = context.shape(0);
   const std::span<const int64_t> wanted = context.node.attrs.get_ints(Attr::shape);
   if (wanted.size() > Shape::kMaxRank)
-    return fail(ErrorCode::UnsupportedType, "the new shape has %zu dimensions, at most %d are supported", wanted.size(),
-                Shape::kMaxRank);
+    return fail(ErrorCode::UnsupportedType, "the new shape has %zu dimensions, at most %d are supported",
+                wanted.size(), Shape::kMaxRank);
   int64_t dims[Shape::kMaxRank];
   int64_t known = 1;
   int open = -1;
@@ -30,8 +30,8 @@ Result<void> infer(const InferContext& context) {
   }
   if (open >= 0) dims[open] = known > 0 ? x.elements() / known : 0;
   if (known * (open >= 0 ? dims[open] : 1) != x.elements())
-    return fail(ErrorCode::ShapeMismatch, "%s has %lld elements, the new shape does not", x.to_string().c_str(),
-                static_cast<long long>(x.elements()));
+    return fail(ErrorCode::ShapeMismatch, "%s has %lld elements, the new shape does not",
+                x.to_string().c_str(), static_cast<long long>(x.elements()));
   return context.set_output(context.dtype(0), std::span<const int64_t>(dims, wanted.size()));
 }
 
@@ -52,6 +52,7 @@ output %z)",
 
 }  // namespace
 
-constinit const OpDef k_reshape{"reshape", 1, 1, 1, kAttrs, kTraitView, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_reshape{
+    "reshape", 1, 1, 1, kAttrs, kTraitView, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -1,5 +1,5 @@
-// resize_bilinear(x[N,H,W,C]) to size = [H',W'], as TensorFlow's ResizeBilinear: align_corners maps corner to corner,
-// half_pixel_centers maps centres, neither maps the top left corner; no antialiasing.
+// resize_bilinear(x[N,H,W,C]) to size = [H',W'], as TensorFlow's ResizeBilinear: align_corners maps corner to
+// corner, half_pixel_centers maps centres, neither maps the top left corner; no antialiasing.
 #include <algorithm>
 #include <cmath>
 
@@ -37,7 +37,8 @@ void reference(const ReferenceContext& context) {
       for (int32_t ox = 0; ox < y.shape[2]; ++ox) {
         const ResizeTap h = resize_tap(context.attrs, ox, x.shape[2], y.shape[2]);
         const auto pixel = [&](int32_t iy, int32_t ix, int32_t c) {
-          return static_cast<double>(x.as<float>()[((int64_t{n} * x.shape[1] + iy) * x.shape[2] + ix) * channels + c]);
+          return static_cast<double>(
+              x.as<float>()[((int64_t{n} * x.shape[1] + iy) * x.shape[2] + ix) * channels + c]);
         };
         for (int32_t c = 0; c < channels; ++c) {
           const double fx = static_cast<double>(h.fraction), fy = static_cast<double>(v.fraction);
@@ -81,6 +82,7 @@ ResizeTap resize_tap(const Attrs& attrs, int32_t at, int32_t input, int32_t outp
   return {low, std::min(low + 1, input - 1), position - static_cast<float>(low)};
 }
 
-constinit const OpDef k_resize_bilinear{"resize_bilinear", 1, 1, 1, kAttrs, kTraitNone, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
+constinit const OpDef k_resize_bilinear{
+    "resize_bilinear", 1, 1, 1, kAttrs, kTraitNone, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -10,7 +10,8 @@ namespace {
 
 Result<void> infer(const InferContext& context) {
   TRY(expect_f32(context, 0, "the input", -1));
-  if (context.shape(0).rank() == 0) return fail(ErrorCode::ShapeMismatch, "the input has no dimension to normalise");
+  if (context.shape(0).rank() == 0)
+    return fail(ErrorCode::ShapeMismatch, "the input has no dimension to normalise");
   return context.set_output(DType::F32, context.shape(0));
 }
 
@@ -24,7 +25,8 @@ void reference(const ReferenceContext& context) {
     float highest = in[0];
     for (int64_t i = 1; i < channels; ++i) highest = in[i] > highest ? in[i] : highest;
     double sum = 0;
-    for (int64_t i = 0; i < channels; ++i) sum += std::exp(static_cast<double>(in[i]) - static_cast<double>(highest));
+    for (int64_t i = 0; i < channels; ++i)
+      sum += std::exp(static_cast<double>(in[i]) - static_cast<double>(highest));
     for (int64_t i = 0; i < channels; ++i)
       out[i] = static_cast<float>(std::exp(static_cast<double>(in[i]) - static_cast<double>(highest)) / sum);
   }
@@ -41,6 +43,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_softmax{"softmax", 1, 1, 1, {}, kTraitInPlace, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_softmax{
+    "softmax", 1, 1, 1, {}, kTraitInPlace, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -13,7 +13,8 @@ Result<void> infer(const InferContext& context) {
   const Shape& x = context.shape(0);
   const std::span<const int64_t> perm = context.node.attrs.get_ints(Attr::perm);
   if (perm.size() != static_cast<size_t>(x.rank()))
-    return fail(ErrorCode::ShapeMismatch, "a permutation of %zu axes does not fit %s", perm.size(), x.to_string().c_str());
+    return fail(ErrorCode::ShapeMismatch, "a permutation of %zu axes does not fit %s", perm.size(),
+                x.to_string().c_str());
   int64_t dims[Shape::kMaxRank];
   uint32_t seen = 0;
   for (size_t i = 0; i < perm.size(); ++i) {
@@ -59,6 +60,7 @@ output %y)",
 
 }  // namespace
 
-constinit const OpDef k_transpose{"transpose", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
+constinit const OpDef k_transpose{
+    "transpose", 1, 1, 1, kAttrs, kTraitNone, 0, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

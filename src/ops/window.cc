@@ -21,14 +21,20 @@ Result<WindowAxis> make_axis(const Attrs& attrs, size_t axis, int32_t input, int
       !in_range(after, 0))
     return fail(ErrorCode::InvalidArgument,
                 "kernel %d, stride %lld, dilation %lld and pads %lld, %lld are out of range", kernel,
-                static_cast<long long>(stride), static_cast<long long>(dilation), static_cast<long long>(before),
-                static_cast<long long>(after));
-  WindowAxis result{input, kernel, static_cast<int32_t>(stride), static_cast<int32_t>(dilation),
-                    static_cast<int32_t>(before), static_cast<int32_t>(after), 0};
+                static_cast<long long>(stride), static_cast<long long>(dilation),
+                static_cast<long long>(before), static_cast<long long>(after));
+  WindowAxis result{input,
+                    kernel,
+                    static_cast<int32_t>(stride),
+                    static_cast<int32_t>(dilation),
+                    static_cast<int32_t>(before),
+                    static_cast<int32_t>(after),
+                    0};
   const int64_t room = input + before + after - ((kernel - 1) * dilation + 1);
   if (room < 0)
-    return fail(ErrorCode::ShapeMismatch, "a window of %d (dilation %d) does not fit an input of %d with padding %d",
-                kernel, result.dilation, input, result.pad_before + result.pad_after);
+    return fail(ErrorCode::ShapeMismatch,
+                "a window of %d (dilation %d) does not fit an input of %d with padding %d", kernel,
+                result.dilation, input, result.pad_before + result.pad_after);
   result.output = static_cast<int32_t>(room / stride + 1);
   return result;
 }

@@ -18,7 +18,8 @@ Result<int> eliminate_common_subexpressions(Graph& graph) {
       candidates.push_back(id);
       continue;
     }
-    for (size_t i = 0; i < node.outputs.size(); ++i) graph.replace_uses(node.outputs[i], graph.node(same).outputs[i]);
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      graph.replace_uses(node.outputs[i], graph.node(same).outputs[i]);
     ++rewrites;
   }
   TRY(eliminate_dead_code(graph));

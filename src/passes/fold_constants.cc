@@ -22,7 +22,8 @@ bool is_foldable(const Graph& graph, const Node& node) {
     if (!graph.value(input).is_constant()) return false;
   for (ValueId output : node.outputs) {
     const Value& value = graph.value(output);
-    if (value.shape.elements() * static_cast<int64_t>(dtype_size(value.dtype)) > kMaxFoldedBytes) return false;
+    if (value.shape.elements() * static_cast<int64_t>(dtype_size(value.dtype)) > kMaxFoldedBytes)
+      return false;
   }
   return !node.inputs.empty() && is_cheap(graph, node);
 }

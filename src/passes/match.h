@@ -15,8 +15,8 @@ struct BinaryMatch {
 };
 std::optional<BinaryMatch> match_binary(const Node& node);
 
-// The constant behind `id` as one f32 a channel: it has `channels` elements along its innermost axis, or one element,
-// and broadcasts to `shape` without changing it. Empty when it is not so.
+// The constant behind `id` as one f32 a channel: it has `channels` elements along its innermost axis, or one
+// element, and broadcasts to `shape` without changing it. Empty when it is not so.
 std::vector<float> channel_constant(const Graph& graph, ValueId id, const Shape& shape);
 
 // Node `id` may be rewritten together with its only user: nothing else, no output port, sees its result.

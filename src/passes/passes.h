@@ -1,5 +1,5 @@
-// The rewrites. Each keeps what the graph computes (to rounding), leaves it sorted and without dead nodes, and returns
-// how many places it changed. Their order and its reasons are in pipeline.cc.
+// The rewrites. Each keeps what the graph computes (to rounding), leaves it sorted and without dead nodes,
+// and returns how many places it changed. Their order and its reasons are in pipeline.cc.
 #pragma once
 
 #include "graph/graph.h"
@@ -14,15 +14,15 @@ Result<int> fold_constants(Graph& graph);
 Result<int> clean_up_views(Graph& graph);
 // Rewrites batch_norm with constant statistics to a multiplication and an addition per channel.
 Result<int> fold_batch_norm(Graph& graph);
-// Moves multiplications by, and additions of, constants per channel into the weights and bias of the convolution or
-// matmul before them.
+// Moves multiplications by, and additions of, constants per channel into the weights and bias of the
+// convolution or matmul before them.
 Result<int> fold_affine(Graph& graph);
 // Merges zero padding of the spatial axes into the convolution after it.
 Result<int> merge_pads(Graph& graph);
 // Keeps one of several nodes that compute the same.
 Result<int> eliminate_common_subexpressions(Graph& graph);
-// Composes elementwise nodes into the elementwise node after them, or into the epilogue of the structured op before
-// them; scalar constants become part of the expression.
+// Composes elementwise nodes into the elementwise node after them, or into the epilogue of the structured op
+// before them; scalar constants become part of the expression.
 Result<int> fuse_elementwise(Graph& graph);
 
 }  // namespace linnet

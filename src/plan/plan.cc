@@ -23,7 +23,8 @@ void Plan::append_step(const StepHeader& header, std::span<const uint32_t> param
   const size_t at = words.size();
   words.resize(at + kHeaderWords + parameters.size());
   std::memcpy(words.data() + at, &complete, sizeof complete);
-  if (!parameters.empty()) std::memcpy(words.data() + at + kHeaderWords, parameters.data(), parameters.size_bytes());
+  if (!parameters.empty())
+    std::memcpy(words.data() + at + kHeaderWords, parameters.data(), parameters.size_bytes());
   ++step_count;
 }
 
@@ -35,11 +36,13 @@ Result<void> verify_plan(const Plan& plan) {
     StepHeader header;
     std::memcpy(&header, plan.words.data() + at, sizeof header);
     if (plan_op_name(header.op) == nullptr)
-      return fail(ErrorCode::MalformedPlan, "step %zu has the unknown opcode %u", steps, static_cast<unsigned>(header.op));
+      return fail(ErrorCode::MalformedPlan, "step %zu has the unknown opcode %u", steps,
+                  static_cast<unsigned>(header.op));
     if (header.words > plan.words.size() - at - kHeaderWords)
       return fail(ErrorCode::MalformedPlan, "step %zu is cut off at word %zu", steps, at);
     if (header.node >= plan.node_names.size())
-      return fail(ErrorCode::MalformedPlan, "step %zu names node %u, which does not exist", steps, header.node);
+      return fail(ErrorCode::MalformedPlan, "step %zu names node %u, which does not exist", steps,
+                  header.node);
     at += kHeaderWords + header.words;
     ++steps;
   }
@@ -60,8 +63,8 @@ std::string print_plan(const Plan& plan) {
   char line[200];
   size_t step = 0;
   for_each_step(plan, [&](const StepHeader& header, const uint32_t*) {
-    std::snprintf(line, sizeof line, "%4zu %-14s units %-6u threads %-2u %3u words  ", step++, plan_op_name(header.op),
-                  header.units, header.threads, header.words);
+    std::snprintf(line, sizeof line, "%4zu %-14s units %-6u threads %-2u %3u words  ", step++,
+                  plan_op_name(header.op), header.units, header.threads, header.words);
     text += line + plan.node_names[header.node] + "\n";
   });
   return text;

@@ -43,9 +43,9 @@ const char* plan_op_name(PlanOp op);
 // Before each step's parameters in the words.
 struct StepHeader {
   PlanOp op;
-  uint16_t words;  // of the parameters
-  uint32_t units;  // pieces that threads may share
-  uint32_t node;   // index into Plan::node_names
+  uint16_t words;    // of the parameters
+  uint32_t units;    // pieces that threads may share
+  uint32_t node;     // index into Plan::node_names
   uint32_t threads;  // at most so many threads take part
 };
 inline constexpr size_t kHeaderWords = sizeof(StepHeader) / sizeof(uint32_t);
@@ -67,14 +67,16 @@ struct Plan {
   std::vector<PlanPort> outputs;
   Buffer weights;
 
-  uint64_t arena_bytes = 0;          // tensors, as placed
-  uint64_t lower_bound_bytes = 0;    // the largest sum of tensors alive at one step of the schedule
-  uint64_t scratch_offset = 0;       // scratch of thread t at scratch_offset + t * scratch_bytes
-  uint64_t scratch_bytes = 0;        // for each thread
+  uint64_t arena_bytes = 0;        // tensors, as placed
+  uint64_t lower_bound_bytes = 0;  // the largest sum of tensors alive at one step of the schedule
+  uint64_t scratch_offset = 0;     // scratch of thread t at scratch_offset + t * scratch_bytes
+  uint64_t scratch_bytes = 0;      // for each thread
   int threads = 1;
   size_t step_count = 0;
 
-  uint64_t total_arena_bytes() const { return scratch_offset + scratch_bytes * static_cast<uint64_t>(threads); }
+  uint64_t total_arena_bytes() const {
+    return scratch_offset + scratch_bytes * static_cast<uint64_t>(threads);
+  }
   // `header.words` is set from `parameters`.
   void append_step(const StepHeader& header, std::span<const uint32_t> parameters);
 };

@@ -19,7 +19,8 @@ uint64_t bytes_of(const Value& value) {
 
 class Assigner {
  public:
-  Assigner(const Graph& graph, const CanOverwrite& can_overwrite) : graph_(graph), can_overwrite_(can_overwrite) {
+  Assigner(const Graph& graph, const CanOverwrite& can_overwrite)
+      : graph_(graph), can_overwrite_(can_overwrite) {
     storage_.buffer_of.assign(graph.value_count(), kNone);
     find_last_uses();
   }
@@ -62,7 +63,8 @@ class Assigner {
 
   void add_buffer(ValueId id, uint32_t step) {
     storage_.buffer_of[id] = static_cast<uint32_t>(storage_.buffers.size());
-    storage_.buffers.push_back({align_up(std::max<uint64_t>(bytes_of(graph_.value(id)), 1), kTensorAlignment), step, last_use_[id]});
+    storage_.buffers.push_back(
+        {align_up(std::max<uint64_t>(bytes_of(graph_.value(id)), 1), kTensorAlignment), step, last_use_[id]});
   }
 
   void take_over(ValueId id, uint32_t buffer) {

@@ -21,12 +21,12 @@ struct Storage {
   std::vector<Lifetime> buffers;
 };
 
-// May `node`'s result overwrite its operand `input`? Asked only where sizes and types are equal and the operand is not
-// needed later; the backend answers for its kernels.
+// May `node`'s result overwrite its operand `input`? Asked only where sizes and types are equal and the
+// operand is not needed later; the backend answers for its kernels.
 using CanOverwrite = std::function<bool(const Graph& graph, const Node& node, size_t input)>;
 
-// Gives every value a buffer. Views share their operand's, and a result takes over an operand's where `can_overwrite`
-// allows. Inputs live from the start, outputs to the end.
+// Gives every value a buffer. Views share their operand's, and a result takes over an operand's where
+// `can_overwrite` allows. Inputs live from the start, outputs to the end.
 Storage assign_storage(const Graph& graph, const CanOverwrite& can_overwrite);
 
 // The value whose bytes `id` has: itself, or what it is a view of.

@@ -28,7 +28,8 @@ Result<std::vector<Ref>> place_values(const Graph& graph, bool in_place, Plan* p
   plan->scratch_offset = align_up(memory.arena_bytes, kTensorAlignment);
   if (memory.arena_bytes > kMaxArenaBytes)
     return fail(ErrorCode::TooLarge, "the model needs an arena of %llu bytes, at most %llu are possible",
-                static_cast<unsigned long long>(memory.arena_bytes), static_cast<unsigned long long>(kMaxArenaBytes));
+                static_cast<unsigned long long>(memory.arena_bytes),
+                static_cast<unsigned long long>(kMaxArenaBytes));
   std::vector<Ref> refs(graph.value_count(), Ref::none());
   for (ValueId id = 0; id < graph.value_count(); ++id)
     if (storage.buffer_of[id] != kNone) refs[id] = Ref::arena(memory.offsets[storage.buffer_of[id]]);
@@ -37,7 +38,8 @@ Result<std::vector<Ref>> place_values(const Graph& graph, bool in_place, Plan* p
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& options, CompileReport* report) {
+Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& options,
+                                             CompileReport* report) {
   const int threads = std::clamp(options.threads, 1, ThreadPool::kMaxThreads);
   TRY(verify(graph));
   CompileReport details;
@@ -53,8 +55,10 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
   TRY_ASSIGN(std::vector<Ref> refs, place_values(graph, options.optimise, &plan));
   cpu::Lowering lowering(graph, std::move(refs), plan, threads);
   TRY(lowering.run(!options.optimise));
-  for (const GraphPort& port : graph.inputs) plan.inputs.push_back(make_port(graph, port, lowering.ref(port.value)));
-  for (const GraphPort& port : graph.outputs) plan.outputs.push_back(make_port(graph, port, lowering.ref(port.value)));
+  for (const GraphPort& port : graph.inputs)
+    plan.inputs.push_back(make_port(graph, port, lowering.ref(port.value)));
+  for (const GraphPort& port : graph.outputs)
+    plan.outputs.push_back(make_port(graph, port, lowering.ref(port.value)));
   TRY(lowering.pack());
   TRY(verify_plan(plan));
   // The constants go before the arena comes.

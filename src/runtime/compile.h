@@ -26,6 +26,7 @@ struct CompileReport {
 };
 
 // Compiles for this machine's CPU. `report` may be null.
-Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& options, CompileReport* report);
+Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& options,
+                                             CompileReport* report);
 
 }  // namespace linnet

@@ -19,7 +19,8 @@ struct StepTask {
 
 void run_share(void* context, Range range, int thread) {
   const auto& task = *static_cast<const StepTask*>(context);
-  task.kernel(task.memory, task.parameters, range, task.scratch + task.scratch_bytes * static_cast<uint64_t>(thread));
+  task.kernel(task.memory, task.parameters, range,
+              task.scratch + task.scratch_bytes * static_cast<uint64_t>(thread));
 }
 
 }  // namespace
@@ -59,7 +60,8 @@ void Session::run_step(const StepHeader& header, const uint32_t* parameters) {
 }
 
 void Session::run() {
-  for_each_step(plan_, [this](const StepHeader& header, const uint32_t* parameters) { run_step(header, parameters); });
+  for_each_step(
+      plan_, [this](const StepHeader& header, const uint32_t* parameters) { run_step(header, parameters); });
 }
 
 void Session::run_profiled(std::span<double> seconds) {

@@ -1,4 +1,5 @@
-// A compiled model, ready to run: replays a CPU plan over one fixed arena. Running allocates nothing and cannot fail.
+// A compiled model, ready to run: replays a CPU plan over one fixed arena. Running allocates nothing and
+// cannot fail.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace linnet {
 
 class Session {
  public:
-  // Takes the plan and its packed weights, allocates the arena, and makes a pool of `threads`, the caller's included.
-  // Fails with OutOfMemory.
+  // Takes the plan and its packed weights, allocates the arena, and makes a pool of `threads`, the caller's
+  // included. Fails with OutOfMemory.
   static Result<std::unique_ptr<Session>> create(Plan plan, int threads);
 
   // The ends of the model, in the order of its signature. Their data lie in the arena and never move.

@@ -1,4 +1,5 @@
-// Splits one kernel's units among threads. The owner's thread always takes part; helpers run kernels and nothing else.
+// Splits one kernel's units among threads. The owner's thread always takes part; helpers run kernels and
+// nothing else.
 #pragma once
 
 #include <cstdint>

@@ -51,7 +51,8 @@ class NativePool final : public ThreadPool {
  private:
   void run_share(int thread) {
     const auto edge = [&](int index) {
-      return static_cast<uint32_t>(uint64_t{units_} * static_cast<uint32_t>(index) / static_cast<uint32_t>(size_));
+      return static_cast<uint32_t>(uint64_t{units_} * static_cast<uint32_t>(index) /
+                                   static_cast<uint32_t>(size_));
     };
     const Range range{edge(thread), edge(thread + 1)};
     if (range.begin < range.end) task_(context_, range, thread);

@@ -41,7 +41,8 @@ std::vector<OpCase> op_cases() {
     CHECK(op_from_name(name, &op));
     const OpDef& def = op_def(op);
     for (size_t i = 0; i < def.cases.size(); ++i)
-      cases.push_back({std::string(name) + "/" + std::to_string(i), def.cases[i], -1, 1, static_cast<double>(def.tolerance)});
+      cases.push_back({std::string(name) + "/" + std::to_string(i), def.cases[i], -1, 1,
+                       static_cast<double>(def.tolerance)});
   }
 #define LINNET_EXPR(name, arity, type_rule, low, high, body) \
   cases.push_back(expression_case(#name, arity, #type_rule, low, high));

@@ -1,6 +1,6 @@
-// The op suite: every op's cases, compiled for this target and compared with the reference kernels. Builds natively and
-// for each WebAssembly variant. `--export DIR` writes the cases, their data and the reference's results instead, for
-// comparison with TensorFlow.js.
+// The op suite: every op's cases, compiled for this target and compared with the reference kernels. Builds
+// natively and for each WebAssembly variant. `--export DIR` writes the cases, their data and the reference's
+// results instead, for comparison with TensorFlow.js.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -39,7 +39,8 @@ Result<Reference> run_case(const OpCase& op_case) {
       continue;
     }
     TRY_ASSIGN(result.values[id], Tensor::zeros(value.dtype, value.shape));
-    if (value.producer == kNone) fill_random(result.values[id].view(), seed++, op_case.low * scale(value), op_case.high * scale(value));
+    if (value.producer == kNone)
+      fill_random(result.values[id].view(), seed++, op_case.low * scale(value), op_case.high * scale(value));
   }
   for (const Node& node : graph.nodes()) {
     std::vector<TensorView> inputs, outputs;
@@ -50,8 +51,8 @@ Result<Reference> run_case(const OpCase& op_case) {
   return result;
 }
 
-// The largest difference of two tensors relative to the range of `expected`; NaN and infinity must stand in the same
-// places.
+// The largest difference of two tensors relative to the range of `expected`; NaN and infinity must stand in
+// the same places.
 double difference(const TensorView& expected, const TensorView& actual) {
   double low = 0, high = 0, worst = 0;
   for (int64_t i = 0; i < expected.elements(); ++i) {
@@ -78,20 +79,23 @@ Result<double> compiled_difference(const Reference& reference, bool optimise, in
     }
     session->run();
     for (size_t i = 0; i < session->outputs().size(); ++i)
-      worst = std::max(worst, difference(reference.values[reference.graph.outputs[i].value].view(), session->output(i)));
+      worst = std::max(
+          worst, difference(reference.values[reference.graph.outputs[i].value].view(), session->output(i)));
   }
   return worst;
 }
 
 bool passes(const OpCase& op_case, bool optimise, int threads) {
   auto reference = run_case(op_case);
-  auto worst = reference ? compiled_difference(*reference, optimise, threads) : std::unexpected(reference.error());
+  auto worst =
+      reference ? compiled_difference(*reference, optimise, threads) : std::unexpected(reference.error());
   if (worst && *worst <= op_case.tolerance) return true;
   if (worst)
-    std::printf("FAILED %s: off by %.3g of the range, %.3g allowed (optimise %d, threads %d)\n", op_case.name.c_str(), *worst,
-                op_case.tolerance, optimise, threads);
+    std::printf("FAILED %s: off by %.3g of the range, %.3g allowed (optimise %d, threads %d)\n",
+                op_case.name.c_str(), *worst, op_case.tolerance, optimise, threads);
   else
-    std::printf("FAILED %s: %s: %s\n", op_case.name.c_str(), error_title(worst.error().code()), worst.error().detail());
+    std::printf("FAILED %s: %s: %s\n", op_case.name.c_str(), error_title(worst.error().code()),
+                worst.error().detail());
   return false;
 }
 
@@ -115,8 +119,8 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-// cases.json: [{name, op, tolerance, text, values: {name: {dtype, shape, file, output}}}], where values are the inputs,
-// constants and outputs, and files hold raw little-endian elements.
+// cases.json: [{name, op, tolerance, text, values: {name: {dtype, shape, file, output}}}], where values are
+// the inputs, constants and outputs, and files hold raw little-endian elements.
 int export_cases(const std::string& folder) {
   std::string json = "[";
   int number = 0;
@@ -129,9 +133,9 @@ int export_cases(const std::string& folder) {
     const Graph& graph = reference->graph;
     char tolerance[32];
     std::snprintf(tolerance, sizeof tolerance, "%g", op_case.tolerance);
-    json += std::string(number > 0 ? ",\n" : "\n") + "{\"name\": " + quoted(op_case.name) + ", \"op\": " +
-            quoted(op_def(graph.node(0).op).name) + ", \"tolerance\": " + tolerance + ", \"text\": " + quoted(op_case.text) +
-            ", \"values\": {";
+    json += std::string(number > 0 ? ",\n" : "\n") + "{\"name\": " + quoted(op_case.name) +
+            ", \"op\": " + quoted(op_def(graph.node(0).op).name) + ", \"tolerance\": " + tolerance +
+            ", \"text\": " + quoted(op_case.text) + ", \"values\": {";
     bool first = true;
     for (ValueId id = 0; id < graph.value_count(); ++id) {
       const Value& value = graph.value(id);
@@ -143,9 +147,9 @@ int export_cases(const std::string& folder) {
         std::printf("cannot write %s/%s\n", folder.c_str(), file.c_str());
         return 1;
       }
-      json += std::string(first ? "" : ", ") + quoted(value.name) + ": {\"dtype\": \"" + dtype_name(value.dtype) +
-              "\", \"shape\": " + value.shape.to_string() + ", \"file\": " + quoted(file) +
-              ", \"output\": " + (is_output ? "true" : "false") + "}";
+      json += std::string(first ? "" : ", ") + quoted(value.name) + ": {\"dtype\": \"" +
+              dtype_name(value.dtype) + "\", \"shape\": " + value.shape.to_string() +
+              ", \"file\": " + quoted(file) + ", \"output\": " + (is_output ? "true" : "false") + "}";
       first = false;
     }
     json += "}}";

@@ -40,12 +40,12 @@ Result<std::vector<Truth>> parse_truth(std::string_view text) {
     const Json entry = files[i];
     const auto index = (entry.is_object() ? entry["index"] : entry).integer();
     if (!index || *index < 0) {
-      return fail(ErrorCode::InvalidArgument, "%s: no class index that is a whole number from 0",
+      return fail(ErrorCode::BadFile, "%s: no class index that is a whole number from 0",
                   entry.path().c_str());
     }
     truth.push_back({std::string(files.key(i)), *index});
   }
-  if (truth.empty()) return fail(ErrorCode::InvalidArgument, "no images in it");
+  if (truth.empty()) return fail(ErrorCode::BadFile, "no images in it");
   std::ranges::sort(truth, {}, &Truth::file);
   return truth;
 }

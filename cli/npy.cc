@@ -14,7 +14,7 @@ constexpr std::string_view kMagic("\x93NUMPY", 6);
 constexpr size_t kAlignment = 64;  // of the elements within the file
 
 std::unexpected<Error> bad_header(const char* what) {
-  return fail(ErrorCode::InvalidArgument, ".npy header: %s", what);
+  return fail(ErrorCode::BadFile, ".npy header: %s", what);
 }
 
 // The text after `'key':`, spaces skipped.

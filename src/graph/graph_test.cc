@@ -61,7 +61,7 @@ TEST(Graph, LeavesNothingOfANodeThatFails) {
   const std::string before = print_graph(graph);
   const size_t values = graph.value_count();
   const auto added = graph.add(Op::reshape, "r", {0}, {});
-  EXPECT_EQ(error_of(added), "invalid argument: node 'r' (reshape): attribute 'shape' is missing");
+  EXPECT_EQ(error_of(added), "invalid attribute: node 'r' (reshape): attribute 'shape' is missing");
   EXPECT_EQ(print_graph(graph), before);
   EXPECT_EQ(graph.value_count(), values);
   EXPECT_EQ(graph.find_value("r"), kNone);

@@ -54,18 +54,18 @@ Result<void> check_attrs(const OpDef& def, const Node& node) {
     for (const AttrDef& attr : def.attrs)
       if (attr.key == key) found = &attr;
     if (found == nullptr)
-      return fail(ErrorCode::InvalidArgument, "%s does not take the attribute '%s'", def.name,
+      return fail(ErrorCode::InvalidAttribute, "%s does not take the attribute '%s'", def.name,
                   attr_name(key));
     if (type_of(value) != found->type)
-      return fail(ErrorCode::InvalidArgument, "attribute '%s' has the wrong type", attr_name(key));
+      return fail(ErrorCode::InvalidAttribute, "attribute '%s' has the wrong type", attr_name(key));
     const Ints* ints = std::get_if<Ints>(&value);
     if (ints != nullptr && found->ints != 0 && ints->size() != static_cast<size_t>(found->ints))
-      return fail(ErrorCode::InvalidArgument, "attribute '%s' needs %d numbers, has %zu", attr_name(key),
+      return fail(ErrorCode::InvalidAttribute, "attribute '%s' needs %d numbers, has %zu", attr_name(key),
                   found->ints, ints->size());
   }
   for (const AttrDef& attr : def.attrs)
     if (attr.required && !node.attrs.has(attr.key))
-      return fail(ErrorCode::InvalidArgument, "attribute '%s' is missing", attr_name(attr.key));
+      return fail(ErrorCode::InvalidAttribute, "attribute '%s' is missing", attr_name(attr.key));
   return {};
 }
 
@@ -73,14 +73,14 @@ Result<void> check_epilogue(const InferContext& context, int own) {
   const Expr* epilogue = context.node.attrs.get_expr(Attr::epilogue);
   const int extra = context.input_count() - own;
   if (epilogue == nullptr) {
-    if (extra > 0) return fail(ErrorCode::InvalidArgument, "%d inputs too many", extra);
+    if (extra > 0) return fail(ErrorCode::MalformedModel, "%d inputs too many", extra);
     return {};
   }
   if (extra >= Expr::kMaxInputs)
     return fail(ErrorCode::TooLarge, "an epilogue of %d operands, at most %d are possible", extra,
                 Expr::kMaxInputs - 1);
   if (epilogue->input_count() > extra + 1)
-    return fail(ErrorCode::InvalidArgument, "the epilogue %s uses more inputs than the node has",
+    return fail(ErrorCode::MalformedModel, "the epilogue %s uses more inputs than the node has",
                 epilogue->to_string().c_str());
   const Value& output = *context.outputs[0];
   for (int i = own; i < context.input_count(); ++i) {
@@ -100,7 +100,7 @@ Result<void> infer_checked(const InferContext& context) {
   const int count = context.input_count();
   const bool has_extra = (def.traits & kTraitEpilogue) != 0 && node.attrs.has(Attr::epilogue);
   if (count < def.min_inputs || (def.max_inputs >= 0 && count > def.max_inputs && !has_extra))
-    return fail(ErrorCode::InvalidArgument, "has %d inputs, needs %d to %d", count, def.min_inputs,
+    return fail(ErrorCode::MalformedModel, "has %d inputs, needs %d to %d", count, def.min_inputs,
                 def.max_inputs);
   const int own = own_inputs(node);
   const InferContext own_context{node, context.inputs.first(static_cast<size_t>(own)), context.outputs};

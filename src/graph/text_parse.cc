@@ -266,7 +266,7 @@ class LineParser {
         if (name == attr_name(attr.key)) found = &attr;
       if (name == attr_name(Attr::epilogue) && (op_def(op).traits & kTraitEpilogue) != 0) found = &kEpilogue;
       if (found == nullptr)
-        return fail(ErrorCode::InvalidArgument, "%s does not take the attribute '%.*s'", op_def(op).name,
+        return fail(ErrorCode::InvalidAttribute, "%s does not take the attribute '%.*s'", op_def(op).name,
                     static_cast<int>(name.size()), name.data());
       TRY_ASSIGN(AttrValue value, attribute(found->type));
       attrs->set(found->key, std::move(value));

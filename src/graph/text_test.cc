@@ -106,7 +106,7 @@ TEST(Text, ErrorsNameLineAndColumn) {
       {"%y = relu(%x)", "unsupported op: line 1: there is no op 'relu'"},
       {"input %x: f32[2]\n%y = softmax(%z)", "missing node: line 2: '%z' is not defined before it is used"},
       {"input %x: f32[2]\n%y = softmax(%x) {axis=1}",
-       "invalid argument: line 2: softmax does not take the attribute 'axis'"},
+       "invalid attribute: line 2: softmax does not take the attribute 'axis'"},
       {"input %x: f32[2]\n%y, %z = softmax(%x)", "malformed graph text: line 2: softmax has 1 results"},
       {"input %x: f32[2]\n%y: f32[3] = softmax(%x)",
        "shape mismatch: line 2: '%y' is f32[2], not as written"},

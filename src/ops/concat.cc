@@ -13,7 +13,7 @@ Result<void> infer(const InferContext& context) {
   const Shape& first = context.shape(0);
   const int64_t axis = context.node.attrs.get_int(Attr::axis, 0);
   if (axis < 0 || axis >= first.rank())
-    return fail(ErrorCode::InvalidArgument, "axis %lld is not an axis of %s", static_cast<long long>(axis),
+    return fail(ErrorCode::InvalidAttribute, "axis %lld is not an axis of %s", static_cast<long long>(axis),
                 first.to_string().c_str());
   int64_t dims[Shape::kMaxRank];
   for (int i = 0; i < first.rank(); ++i) dims[i] = first[i];

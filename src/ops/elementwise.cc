@@ -62,9 +62,9 @@ Result<Type> type_of(const Expr::Instruction& instruction, const Type* types) {
 
 Result<void> infer(const InferContext& context) {
   const Expr& expr = *context.node.attrs.get_expr(Attr::expr);
-  if (expr.empty()) return fail(ErrorCode::InvalidArgument, "the expression is empty");
+  if (expr.empty()) return fail(ErrorCode::InvalidAttribute, "the expression is empty");
   if (expr.input_count() > context.input_count())
-    return fail(ErrorCode::InvalidArgument, "expression %s uses more inputs than the node has",
+    return fail(ErrorCode::InvalidAttribute, "expression %s uses more inputs than the node has",
                 expr.to_string().c_str());
   Shape shape = context.shape(0);
   for (int i = 1; i < context.input_count(); ++i) {

@@ -14,7 +14,7 @@ Result<void> infer(const InferContext& context) {
   const std::span<const int64_t> pads = context.node.attrs.get_ints(Attr::pads);
   const std::string_view mode = context.node.attrs.get_string(Attr::mode, "constant");
   if (mode != "constant" && mode != "reflect" && mode != "symmetric")
-    return fail(ErrorCode::InvalidArgument, "there is no padding mode '%.*s'", static_cast<int>(mode.size()),
+    return fail(ErrorCode::InvalidAttribute, "there is no padding mode '%.*s'", static_cast<int>(mode.size()),
                 mode.data());
   if (pads.size() != 2 * static_cast<size_t>(x.rank()))
     return fail(ErrorCode::ShapeMismatch, "%zu pads do not fit input %s", pads.size(), x.to_string().c_str());
@@ -23,7 +23,7 @@ Result<void> infer(const InferContext& context) {
     const int64_t before = pads[2 * static_cast<size_t>(i)], after = pads[2 * static_cast<size_t>(i) + 1];
     const int64_t most = mode == "constant" ? kMaxTensorBytes : mode == "reflect" ? x[i] - 1 : x[i];
     if (before < 0 || after < 0 || before > most || after > most)
-      return fail(ErrorCode::InvalidArgument, "pads %lld, %lld of axis %d are out of range",
+      return fail(ErrorCode::InvalidAttribute, "pads %lld, %lld of axis %d are out of range",
                   static_cast<long long>(before), static_cast<long long>(after), i);
     dims[i] = before + x[i] + after;
   }

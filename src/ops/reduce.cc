@@ -23,7 +23,7 @@ Result<void> infer(const InferContext& context) {
   const Shape& x = context.shape(0);
   const std::string_view mode = attrs.get_string(Attr::mode, "");
   if (mode != "mean" && mode != "sum" && mode != "max" && mode != "min" && mode != "prod")
-    return fail(ErrorCode::InvalidArgument, "there is no reduction '%.*s'", static_cast<int>(mode.size()),
+    return fail(ErrorCode::InvalidAttribute, "there is no reduction '%.*s'", static_cast<int>(mode.size()),
                 mode.data());
   if (context.dtype(0) != DType::F32 && (context.dtype(0) != DType::I32 || mode == "mean"))
     return fail(ErrorCode::TypeMismatch, "cannot reduce %s by %.*s", dtype_name(context.dtype(0)),
@@ -32,7 +32,7 @@ Result<void> infer(const InferContext& context) {
   int64_t previous = -1;
   for (int64_t axis : axes) {
     if (axis <= previous || axis >= x.rank())
-      return fail(ErrorCode::InvalidArgument, "axis %lld is out of order or not an axis of %s",
+      return fail(ErrorCode::InvalidAttribute, "axis %lld is out of order or not an axis of %s",
                   static_cast<long long>(axis), x.to_string().c_str());
     previous = axis;
   }

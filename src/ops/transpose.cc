@@ -19,7 +19,7 @@ Result<void> infer(const InferContext& context) {
   uint32_t seen = 0;
   for (size_t i = 0; i < perm.size(); ++i) {
     if (perm[i] < 0 || perm[i] >= x.rank() || ((seen >> perm[i]) & 1) != 0)
-      return fail(ErrorCode::InvalidArgument, "entry %lld of the permutation is out of range or there twice",
+      return fail(ErrorCode::InvalidAttribute, "entry %lld of the permutation is out of range or there twice",
                   static_cast<long long>(perm[i]));
     seen |= 1u << perm[i];
     dims[i] = x[static_cast<int>(perm[i])];

@@ -19,7 +19,7 @@ Result<WindowAxis> make_axis(const Attrs& attrs, size_t axis, int32_t input, int
   const auto in_range = [](int64_t value, int64_t low) { return value >= low && value <= kMaxWindow; };
   if (!in_range(kernel, 1) || !in_range(stride, 1) || !in_range(dilation, 1) || !in_range(before, 0) ||
       !in_range(after, 0))
-    return fail(ErrorCode::InvalidArgument,
+    return fail(ErrorCode::InvalidAttribute,
                 "kernel %d, stride %lld, dilation %lld and pads %lld, %lld are out of range", kernel,
                 static_cast<long long>(stride), static_cast<long long>(dilation),
                 static_cast<long long>(before), static_cast<long long>(after));

@@ -64,7 +64,7 @@ TEST(Pipeline, NamesThePassThatFails) {
   Graph graph = parse("input %x: f32[2]\n%y = softmax(%x)\noutput %y");
   graph.node(0).attrs.set(Attr::axis, int64_t{1});
   EXPECT_EQ(error_of(run_passes(graph)),
-            "invalid argument: eliminate_dead_code: node 'y' (softmax): softmax does not take the attribute "
+            "invalid attribute: eliminate_dead_code: node 'y' (softmax): softmax does not take the attribute "
             "'axis'");
 }
 

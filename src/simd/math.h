@@ -15,8 +15,8 @@ inline V floor(V x) {
   return __builtin_elementwise_floor(x);
 }
 
-// e^x: x = n ln 2 + r with |r| <= ln 2 / 2, then the Taylor series of e^r to the 7th power, scaled by 2^n
-// through the exponent bits.
+// e^x, 0 where that is below the normal numbers: x = n ln 2 + r with |r| <= ln 2 / 2, then the Taylor series
+// of e^r to the 7th power, scaled by 2^n through the exponent bits.
 inline V exp(V x) {
   const V clamped = max(min(x, splat(88.72284f)), splat(-87.33655f));
   const V n = floor(multiply_add(clamped, splat(1.44269504f), splat(0.5f)));
@@ -36,17 +36,20 @@ inline V exp(V x) {
   const VI half = whole >> 1;
   const V low = (V)((half + 127) << 23), high = (V)((whole - half + 127) << 23);
   const V result = p * low * high;
-  const V infinite = x > splat(88.72284f) ? splat(__builtin_inff()) : result;
-  return x == x ? infinite : x;
+  const V not_small = x < splat(-87.33655f) ? splat(0.0f) : result;
+  const V not_large = x > splat(88.72284f) ? splat(__builtin_inff()) : not_small;
+  return x == x ? not_large : x;
 }
 
 // ln x for x > 0; -inf for 0, NaN below. x = m 2^e with m in [sqrt 1/2, sqrt 2), then ln m = 2
 // artanh((m-1)/(m+1)).
 inline V log(V x) {
-  const VI bits = (VI)x;
+  // Subnormal numbers have no exponent of their own.
+  const VI subnormal = x < splat(0x1p-126f);
+  const VI bits = (VI)(subnormal ? x * splat(0x1p23f) : x);
   // All ones, that is -1, where the mantissa is above that of sqrt 2: those take the next exponent.
   const VI above = (bits & 0x7fffff) > 0x3504f3;
-  const VI exponent = ((bits >> 23) & 0xff) - 127 - above;
+  const VI exponent = ((bits >> 23) & 0xff) - 127 - above - (subnormal & 23);
   const V m = (V)((bits & 0x7fffff) | ((127 + above) << 23));
   const V t = (m - splat(1.0f)) / (m + splat(1.0f));
   const V t2 = t * t;
@@ -99,6 +102,16 @@ inline V tanh(V x) {
   return magnitude < splat(0.3f) ? near : signed_far;
 }
 
+// x^y by |x|^y = e^(y ln |x|); a negative x takes whole powers only.
+inline V pow(V x, V y) {
+  const V magnitude = exp(y * log((V)((VI)x & 0x7fffffff)));
+  const V power = y == splat(0.0f) ? splat(1.0f) : magnitude;
+  const V half = y * splat(0.5f);
+  const V negated = floor(half) != half ? -power : power;
+  const V of_negative = floor(y) == y ? negated : splat(__builtin_nanf(""));
+  return x < splat(0.0f) ? of_negative : power;
+}
+
 struct VectorAlgebra {
   static V k(double c) { return splat(static_cast<float>(c)); }
   static V min(V a, V b) { return simd::min(a, b); }
@@ -110,7 +123,7 @@ struct VectorAlgebra {
   static V sin(V a) { return sin_quarter(a, 0); }
   static V cos(V a) { return sin_quarter(a, 1); }
   static V tanh(V a) { return simd::tanh(a); }
-  static V pow(V a, V b) { return simd::exp(b * simd::log(a)); }
+  static V pow(V a, V b) { return simd::pow(a, b); }
   static V floor(V a) { return simd::floor(a); }
   static V ceil(V a) { return __builtin_elementwise_ceil(a); }
   static V round(V a) { return __builtin_elementwise_roundeven(a); }

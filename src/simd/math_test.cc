@@ -210,13 +210,12 @@ TEST(ExpressionBodies, VectorsTreatSpecialNumbersAsEvaluateDoes) {
   const float specials[] = {0.0f, -0.0f, 1, -1, kInfinity, -kInfinity, kNan, 1e-40f, -1e-40f};
   for (const ExpressionOp& op : kExpressionOps) {
     const std::string rule = op.rule;
-    // Bools are 0 or 1. A power is exp(y log x) and has no special numbers.
+    // Bools are 0 or 1. Powers have a test of their own.
     if (rule == "Logical" || op.op == ExprOp::pow) continue;
-    const bool takes_subnormals = op.arity == 1 && op.op != ExprOp::log;
+    const bool takes_subnormals = op.arity == 1;
     for (const float x : specials)
       for (const float y : specials) {
-        // Ratios with numbers below the normal range overflow in single precision alone, and the logarithm
-        // takes normal numbers.
+        // Ratios with numbers below the normal range overflow in single precision alone.
         if (!takes_subnormals && (std::abs(x) == 1e-40f || std::abs(y) == 1e-40f)) continue;
         if (rule == "Select" && std::isnan(x)) continue;
         const float z = 0.5f;
@@ -224,6 +223,13 @@ TEST(ExpressionBodies, VectorsTreatSpecialNumbersAsEvaluateDoes) {
         if (op.arity == 1) break;
       }
   }
+}
+
+TEST(VectorMath, PowersOfNegativeNumbersAndZero) {
+  for (const float x : {-2.0f, -1.5f, -1.0f, 0.0f, 0.5f, 1.0f, 3.0f})
+    for (const float y : {-3.0f, -2.0f, -1.0f, -0.5f, 0.0f, 0.5f, 1.0f, 2.0f, 3.0f, 4.0f})
+      expect_close(simd::pow(all(x), all(y))[0], std::pow(static_cast<double>(x), static_cast<double>(y)),
+                   1e-6, "pow(" + std::to_string(x) + ", " + std::to_string(y) + ")");
 }
 
 }  // namespace

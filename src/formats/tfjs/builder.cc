@@ -1,6 +1,7 @@
 #include "formats/tfjs/builder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "graph/op_def.h"
 
@@ -171,11 +172,14 @@ Result<Ints> Builder::resolve_axes(const Ints& axes, int rank, std::string_view 
 
 Result<Attrs> Builder::window_attrs(const WindowSpec& window, int64_t height, int64_t width,
                                     std::string_view what) {
-  for (const Ints* pair : {&window.kernel, &window.strides, &window.dilations})
+  const std::pair<const char*, const Ints*> pairs[] = {
+      {"kernel size", &window.kernel}, {"stride", &window.strides}, {"dilation", &window.dilations}};
+  for (const auto& [name, pair] : pairs)
     for (int64_t value : *pair)
       if (pair->size() != 2 || value < 1 || value > kMaxWindow)
-        return fail(ErrorCode::InvalidArgument, "%.*s: a window of %lld, stride or dilation is out of range",
-                    length_of(what), what.data(), static_cast<long long>(value));
+        return fail(ErrorCode::InvalidAttribute, "%.*s: a %s of %lld; it must be from 1 to %lld",
+                    length_of(what), what.data(), name, static_cast<long long>(value),
+                    static_cast<long long>(kMaxWindow));
   Ints pads = {0, 0, 0, 0};
   if (window.padding.kind == Padding::Kind::Explicit) pads = window.padding.pads;
   if (window.padding.kind == Padding::Kind::Same) {

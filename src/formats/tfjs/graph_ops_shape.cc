@@ -235,7 +235,8 @@ Result<void> import_strided_slice(GraphOp& op) {
       continue;
     }
     const int64_t limit = shape[static_cast<int>(begin.size())], stride = spec.strides[i];
-    if (stride == 0) return op.error(ErrorCode::InvalidArgument, "the stride of axis %zu is 0", begin.size());
+    if (stride == 0)
+      return op.error(ErrorCode::InvalidAttribute, "the stride of axis %zu is 0", begin.size());
     if (bit(spec.shrink_axis_mask, i)) {
       TRY_ASSIGN(const int64_t at, axis_of(op, spec.begin[i], static_cast<int>(limit)));
       begin.push_back(at);

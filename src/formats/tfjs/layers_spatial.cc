@@ -81,7 +81,7 @@ Result<ValueId> import_conv2d_transpose(Layer& layer) {
     const int64_t stride = window.strides[static_cast<size_t>(axis)],
                   kernel = layer.builder.shape(filter)[axis];
     if (stride < 1 || stride > kMaxTensorBytes)
-      return layer.error(ErrorCode::InvalidArgument, "a stride of %lld is out of range",
+      return layer.error(ErrorCode::InvalidAttribute, "a stride of %lld is out of range",
                          static_cast<long long>(stride));
     size[axis] = layer.shape()[axis + 1] * stride;
     if (window.padding.kind == Padding::Kind::Valid) size[axis] += std::max<int64_t>(kernel - stride, 0);
@@ -153,7 +153,7 @@ Result<ValueId> import_cropping(Layer& layer) {
                        shape.to_string().c_str());
   for (int64_t side : border)
     if (side < 0 || side > kMaxTensorBytes)
-      return layer.error(ErrorCode::InvalidArgument, "a border of %lld is out of range",
+      return layer.error(ErrorCode::InvalidAttribute, "a border of %lld is out of range",
                          static_cast<long long>(side));
   Attrs attrs;
   attrs.set(Attr::begin, Ints{0, border[0], border[2], 0});
@@ -176,7 +176,7 @@ Result<ValueId> import_up_sampling(Layer& layer) {
                        shape.to_string().c_str());
   for (int64_t times : factor)
     if (times < 1 || times > kMaxTensorBytes)
-      return layer.error(ErrorCode::InvalidArgument, "a factor of %lld is out of range",
+      return layer.error(ErrorCode::InvalidAttribute, "a factor of %lld is out of range",
                          static_cast<long long>(times));
   Attrs attrs;
   attrs.set(Attr::size, Ints{shape[1] * factor[0], shape[2] * factor[1]});

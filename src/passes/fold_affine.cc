@@ -71,6 +71,12 @@ Result<void> set_bias(Graph& graph, NodeId id, const std::vector<float>& bias) {
   return {};
 }
 
+// Drops a constant whose only use is gone. Done one by one, so that all weights never stand in memory twice:
+// weight files go when the last of their tensors does.
+void release(Graph& graph, ValueId id, const std::vector<uint32_t>& uses) {
+  if (id < uses.size() && uses[id] == 1) graph.value(id).constant = {};
+}
+
 // Moves `user`, an elementwise node over the result of node `id` and a constant, into that node.
 Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& match,
                   const std::vector<uint32_t>& uses) {
@@ -93,8 +99,7 @@ Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& 
       TRY_ASSIGN(const ValueId weights, scaled(graph, node.inputs[1], layout, constant));
       const bool has_bias = graph.node(id).inputs.size() > 2;
       const ValueId unscaled = std::exchange(graph.node(id).inputs[1], weights);
-      // Released one by one, so that all weights never stand in memory twice.
-      if (unscaled < uses.size() && uses[unscaled] == 1) graph.value(unscaled).constant = {};
+      release(graph, unscaled, uses);
       for (size_t c = 0; c < bias.size(); ++c) bias[c] *= constant[c];
       if (has_bias) TRY(set_bias(graph, id, bias));
       break;
@@ -112,6 +117,7 @@ Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& 
       return false;
   }
   graph.replace_uses(user.outputs[0], result);
+  release(graph, other, uses);
   return true;
 }
 

@@ -54,6 +54,7 @@ Result<int> fold_batch_norm(Graph& graph) {
   }
   TRY(graph.sort());
   TRY(eliminate_dead_code(graph));
+  graph.drop_unused_constants();
   return rewrites;
 }
 

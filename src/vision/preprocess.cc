@@ -4,12 +4,20 @@
 #include <cmath>
 #include <cstring>
 
+#include "simd/pixels.h"
+
 namespace linnet {
 namespace {
 
+using simd::I16x8;
+using simd::I32x4;
+using simd::U8x16;
+
 constexpr size_t kLanes = 4;  // bytes a pixel within lines, alpha along for the ride: four fill a vector
-// A pixel times a weight, summed, fits an int32.
+// A pixel times a weight, summed, fits an int32. Weights are split in halves, which fit the 16-bit lanes of a
+// dot product each: the sums are those of whole weights.
 constexpr int kWeightBits = 22;
+constexpr int kHalfBits = kWeightBits / 2;
 constexpr int32_t kOne = 1 << kWeightBits;
 
 struct Box {
@@ -38,9 +46,38 @@ Box target_box(int width, int height, int out_width, int out_height, Fit fit) {
   return {(out_width - box_width) / 2, (out_height - box_height) / 2, box_width, box_height};
 }
 
-// Rounded weights may add up to a little more than 1.
-uint8_t to_pixel(int32_t sum) {
-  return static_cast<uint8_t>(std::min((sum + kOne / 2) >> kWeightBits, 255));
+// The sums of four channels or bytes.
+struct Sums {
+  I32x4 high{}, low{};
+
+  // Adds pairs of values, each lane's beside each other, by a pair of weights.
+  void add(I16x8 pairs, const Preprocessor::PairWeights& weights) {
+    high += simd::dot_pairs(pairs, simd::splat_pair(weights.high));
+    low += simd::dot_pairs(pairs, simd::splat_pair(weights.low));
+  }
+  // Rounded to 8 bits. Rounded weights may add up to a little more than 1.
+  I32x4 pixels() const {
+    const I32x4 whole = ((high << kHalfBits) + low + kOne / 2) >> kWeightBits;
+    return whole > 255 ? I32x4{} + 255 : whole;
+  }
+};
+
+// Eight bytes from `kFrom` as 16-bit lanes.
+template <int kFrom>
+I16x8 widen(U8x16 bytes) {
+  return (I16x8)__builtin_shufflevector(bytes, U8x16{}, kFrom, 16, kFrom + 1, 16, kFrom + 2, 16, kFrom + 3,
+                                        16, kFrom + 4, 16, kFrom + 5, 16, kFrom + 6, 16, kFrom + 7, 16);
+}
+
+// The channels of two pixels beside each other: R R G G B B A A.
+I16x8 pair_pixels(U8x16 two) {
+  return (I16x8)__builtin_shufflevector(two, U8x16{}, 0, 16, 4, 16, 1, 16, 5, 16, 2, 16, 6, 16, 3, 16, 7, 16);
+}
+
+void store_pixel(I32x4 pixel, uint8_t* out) {
+  using U8x4 = uint8_t __attribute__((vector_size(4)));
+  const U8x4 bytes = __builtin_convertvector(pixel, U8x4);
+  std::memcpy(out, &bytes, sizeof bytes);
 }
 
 float luma(const uint8_t* pixel) {
@@ -103,7 +140,8 @@ Preprocessor::Axis Preprocessor::make_axis(int begin, int length, int size) {
   Axis axis;
   for (int i = 0; i < size; ++i) axis.taps = std::max(axis.taps, span_of(i).count);
   axis.first.resize(static_cast<size_t>(size));
-  axis.weights.assign(static_cast<size_t>(size) * static_cast<size_t>(axis.taps), 0);
+  const size_t pairs = (static_cast<size_t>(axis.taps) + 1) / 2;
+  axis.weights.assign(static_cast<size_t>(size) * pairs, {0, 0});
   for (int i = 0; i < size; ++i) {
     const double centre = begin + (i + 0.5) * scale;
     const Span span = span_of(i);
@@ -113,10 +151,12 @@ Preprocessor::Axis Preprocessor::make_axis(int begin, int length, int size) {
     // All outputs have as many taps; the run of a short one moves back from the edge and has zeros in front.
     const int first = std::min(span.first, limit - axis.taps);
     axis.first[static_cast<size_t>(i)] = first;
-    int32_t* weights = &axis.weights[static_cast<size_t>(i) * static_cast<size_t>(axis.taps)];
+    PairWeights* weights = &axis.weights[static_cast<size_t>(i) * pairs];
     for (int k = 0; k < span.count; ++k) {
-      weights[span.first - first + k] =
-          static_cast<int32_t>(std::lround(weight(span.first + k) / sum * kOne));
+      const auto whole = static_cast<int32_t>(std::lround(weight(span.first + k) / sum * kOne));
+      const int at = span.first - first + k, shift = at % 2 * 16;
+      weights[at / 2].high |= (whole >> kHalfBits) << shift;
+      weights[at / 2].low |= (whole & ((1 << kHalfBits) - 1)) << shift;
     }
   }
   return axis;
@@ -156,43 +196,55 @@ Result<Preprocessor> Preprocessor::create(int width, int height, DType dtype, co
   made.horizontal_ = make_axis(source.x, source.width, target.width);
   made.vertical_ = make_axis(source.y, source.height, target.height);
   const uint64_t lines = static_cast<uint64_t>(made.vertical_.taps) + 1;
-  const uint64_t line_bytes = static_cast<uint64_t>(target.width) * kLanes;
-  TRY_ASSIGN(made.lines_, Buffer::allocate(lines * line_bytes));
-  TRY_ASSIGN(made.sums_, Buffer::allocate(line_bytes * sizeof(int32_t)));
+  made.line_bytes_ =
+      static_cast<size_t>(align_up(static_cast<uint64_t>(target.width) * kLanes, sizeof(U8x16)));
+  TRY_ASSIGN(made.lines_, Buffer::allocate(lines * made.line_bytes_));
+  std::memset(made.lines_.data(), 0, made.lines_.size());
   return made;
 }
 
 uint8_t* Preprocessor::line(int index) {
-  return reinterpret_cast<uint8_t*>(lines_.data()) +
-         static_cast<size_t>(index) * static_cast<size_t>(out_width_) * kLanes;
+  return reinterpret_cast<uint8_t*>(lines_.data()) + static_cast<size_t>(index) * line_bytes_;
 }
 
 void Preprocessor::resize_row(const uint8_t* row, uint8_t* out) const {
   const int taps = horizontal_.taps;
-  const int32_t* weights = horizontal_.weights.data();
-  for (int x = 0; x < out_width_; ++x, weights += taps, out += kLanes) {
+  const PairWeights* weights = horizontal_.weights.data();
+  for (int x = 0; x < out_width_; ++x, out += kLanes) {
     const uint8_t* pixel = row + static_cast<size_t>(horizontal_.first[static_cast<size_t>(x)]) * kLanes;
-    int32_t sum[kLanes] = {};
-    for (int k = 0; k < taps; ++k, pixel += kLanes) {
-      for (size_t c = 0; c < kLanes; ++c) sum[c] += weights[k] * pixel[c];
-    }
-    for (size_t c = 0; c < kLanes; ++c) out[c] = to_pixel(sum[c]);
+    Sums sums;
+    for (int k = 0; k + 1 < taps; k += 2, pixel += 2 * kLanes, ++weights)
+      sums.add(pair_pixels(simd::load_first<2 * kLanes>(pixel)), *weights);
+    // What follows an odd last pixel may lie outside the image.
+    if (taps % 2 != 0) sums.add(pair_pixels(simd::load_first<kLanes>(pixel)), *weights++);
+    store_pixel(sums.pixels(), out);
   }
 }
 
 void Preprocessor::blend_lines(int y, uint8_t* out) {
   const int taps = vertical_.taps;
   const int first = vertical_.first[static_cast<size_t>(y)];
-  const int32_t* weights = &vertical_.weights[static_cast<size_t>(y) * static_cast<size_t>(taps)];
+  const size_t pairs = (static_cast<size_t>(taps) + 1) / 2;
+  const PairWeights* weights = &vertical_.weights[static_cast<size_t>(y) * pairs];
   const size_t bytes = static_cast<size_t>(out_width_) * kLanes;
-  int32_t* sums = reinterpret_cast<int32_t*>(sums_.data());
-  std::memset(sums, 0, bytes * sizeof(int32_t));
-  for (int k = 0; k < taps; ++k) {
-    const uint8_t* source = line((first + k) % taps);
-    const int32_t weight = weights[k];
-    for (size_t i = 0; i < bytes; ++i) sums[i] += weight * source[i];
+  // Lines are allocated in whole vectors.
+  for (size_t i = 0; i < bytes; i += sizeof(U8x16)) {
+    Sums sums[4];
+    for (size_t pair = 0; pair < pairs; ++pair) {
+      const int k = static_cast<int>(2 * pair);
+      const U8x16 a = simd::load_bytes(line((first + k) % taps) + i);
+      // The weight beside an odd last one is 0.
+      const U8x16 b = simd::load_bytes(line((first + std::min(k + 1, taps - 1)) % taps) + i);
+      const U8x16 low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      const U8x16 high =
+          __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      sums[0].add(widen<0>(low), weights[pair]);
+      sums[1].add(widen<8>(low), weights[pair]);
+      sums[2].add(widen<0>(high), weights[pair]);
+      sums[3].add(widen<8>(high), weights[pair]);
+    }
+    for (size_t part = 0; part < 4; ++part) store_pixel(sums[part].pixels(), out + i + part * kLanes);
   }
-  for (size_t i = 0; i < bytes; ++i) out[i] = to_pixel(sums[i]);
 }
 
 template <class T>

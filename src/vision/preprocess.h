@@ -70,20 +70,26 @@ class Preprocessor {
   int width() const { return width_; }
   int height() const { return height_; }
 
+  // The weights of two neighbouring taps, in the halves of each word: the upper and the lower 11 bits of
+  // weights in units of 2^-22.
+  struct PairWeights {
+    int32_t high, low;
+  };
+
  private:
   Preprocessor() = default;
-  // Contributions along an axis: output i is the sum over k < taps of source[first[i] + k] * weights[i * taps
-  // + k]. `first` never decreases.
+  // Contributions along an axis: output i is the sum over k < taps of source[first[i] + k] times weight k of
+  // its pairs, which sum to about 1. `first` never decreases.
   struct Axis {
     int taps = 0;
     std::vector<int> first;
-    std::vector<int32_t> weights;  // in units of 2^-22; each output's sum to about 1
+    std::vector<PairWeights> weights;  // (taps + 1) / 2 for each output
   };
   // `size` outputs over the source pixels [begin, begin + length).
   static Axis make_axis(int begin, int length, int size);
   uint8_t* line(int index);
   void resize_row(const uint8_t* row, uint8_t* out) const;
-  // Sums the ring's lines for output line y, to 8 bits, into `out`.
+  // Sums the ring's lines for output line y, to 8 bits, into `out`, in whole vectors.
   void blend_lines(int y, uint8_t* out);
   template <class T>
   void write_row(const uint8_t* row, T* out) const;
@@ -98,7 +104,7 @@ class Preprocessor {
   Axis horizontal_, vertical_;
   // A ring of vertical_.taps lines resized horizontally, and behind it a finished line; 4 bytes a pixel.
   Buffer lines_;
-  Buffer sums_;  // of one line, int32
+  size_t line_bytes_ = 0;
 };
 
 }  // namespace linnet

@@ -53,7 +53,7 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
   Plan plan;
   plan.threads = threads;
   TRY_ASSIGN(std::vector<Ref> refs, place_values(graph, options.optimise, &plan));
-  cpu::Lowering lowering(graph, std::move(refs), plan, threads);
+  cpu::Lowering lowering(graph, std::move(refs), plan, threads, options.parallel_cost);
   TRY(lowering.run(!options.optimise));
   for (const GraphPort& port : graph.inputs)
     plan.inputs.push_back(make_port(graph, port, lowering.ref(port.value)));

@@ -8,8 +8,9 @@
 
 namespace linnet::testing {
 
+// With several threads every step is shared, however small.
 inline std::unique_ptr<Session> compile(const Graph& graph, int threads = 1, bool optimise = true) {
-  auto session = compile_cpu(graph, {.threads = threads, .optimise = optimise}, nullptr);
+  auto session = compile_cpu(graph, {.threads = threads, .parallel_cost = 0, .optimise = optimise}, nullptr);
   EXPECT_TRUE(session) << error_of(session);
   return session ? std::move(*session) : nullptr;
 }

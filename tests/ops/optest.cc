@@ -69,7 +69,9 @@ double difference(const TensorView& expected, const TensorView& actual) {
 
 // The worst output of the case when compiled.
 Result<double> compiled_difference(const Reference& reference, bool optimise, int threads) {
-  TRY_ASSIGN(auto session, compile_cpu(reference.graph, {.threads = threads, .optimise = optimise}, nullptr));
+  TRY_ASSIGN(
+      auto session,
+      compile_cpu(reference.graph, {.threads = threads, .parallel_cost = 0, .optimise = optimise}, nullptr));
   double worst = 0;
   // The second run meets whatever the first one left in the arena.
   for (int run = 0; run < 2; ++run) {

@@ -11,9 +11,6 @@ namespace linnet::cpu {
 
 namespace {
 
-// Below so much work a second thread costs more than it brings.
-constexpr int64_t kParallelCost = 60'000;
-
 LowerFunction lowering_of(Op op) {
   switch (op) {
     case Op::conv2d:
@@ -46,8 +43,8 @@ LowerFunction lowering_of(Op op) {
 
 }  // namespace
 
-Lowering::Lowering(const Graph& graph, std::vector<Ref> refs, Plan& plan, int threads)
-    : graph_(graph), refs_(std::move(refs)), plan_(plan), threads_(threads) {}
+Lowering::Lowering(const Graph& graph, std::vector<Ref> refs, Plan& plan, int threads, int64_t parallel_cost)
+    : graph_(graph), refs_(std::move(refs)), plan_(plan), threads_(threads), parallel_cost_(parallel_cost) {}
 
 Ref Lowering::ref(ValueId id) {
   if (!refs_[id].is_none()) return refs_[id];
@@ -77,7 +74,7 @@ void Lowering::reserve_zeros() {
 }
 
 void Lowering::emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters) {
-  const uint32_t threads = cost < kParallelCost ? 1 : std::min(units, static_cast<uint32_t>(threads_));
+  const uint32_t threads = cost < parallel_cost_ ? 1 : std::min(units, static_cast<uint32_t>(threads_));
   plan_.append_step({op, 0, units, node_, std::max(threads, 1u)}, parameters);
 }
 

@@ -14,7 +14,8 @@ class Lowering {
  public:
   // `refs[value]` is where each value lies in the arena; none for constants. `threads` is how many will run
   // the plan.
-  Lowering(const Graph& graph, std::vector<Ref> refs, Plan& plan, int threads);
+  // Steps that cost less than `parallel_cost` stay on one thread.
+  Lowering(const Graph& graph, std::vector<Ref> refs, Plan& plan, int threads, int64_t parallel_cost);
 
   const Graph& graph() const { return graph_; }
   int threads() const { return threads_; }
@@ -50,6 +51,7 @@ class Lowering {
   std::vector<Ref> refs_;
   Plan& plan_;
   int threads_;
+  int64_t parallel_cost_;
   uint32_t node_ = 0;
   Ref zeros_ = Ref::none();
   uint64_t weights_bytes_ = 0;

@@ -26,6 +26,8 @@ struct GemmParams {
   int32_t pad_top, pad_left;
   uint32_t merge_x;     // 1: a row of the window is one tap of kernel_x * channels, as it lies in memory
   uint32_t block_rows;  // output pixels that share one table of pointers
+  // Columns of a unit, whole panels: all of them, or fewer where there are not enough rows for all threads.
+  uint32_t block_columns;
   float low, high;
   uint32_t has_epilogue;  // an elementwise program follows, over `block_rows` rows of raw results in scratch
 };

@@ -98,11 +98,12 @@ class GemmBlock {
     edges_ = reinterpret_cast<float*>(scratch + layout.edges);
   }
 
-  // Rows [first, first + count) of the grid; results go to the output, or one after another to `raw`.
-  void run(uint32_t first, uint32_t count, float* raw) {
+  // Columns `columns` of rows [first, first + count) of the grid; results go to the output, or one row after
+  // another to `raw`.
+  void run(uint32_t first, uint32_t count, Range columns, float* raw) {
     for (uint32_t r = 0; r < count; ++r) fill_pointers(first + r, r, raw);
     const V low = simd::splat(p_.low), high = simd::splat(p_.high);
-    for (uint32_t column = 0; column < p_.out_channels; column += kTileColumns) {
+    for (uint32_t column = columns.begin; column < columns.end; column += kTileColumns) {
       const float* panel = weights_ + static_cast<size_t>(column) * taps_ * channels_;
       for (uint32_t r = 0; r < count; r += kTileRows)
         run_rows({pixels_ + static_cast<size_t>(r) * taps_, panel, bias_ + column, taps_, channels_,
@@ -176,9 +177,12 @@ void gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* s
   float* raw = reinterpret_cast<float*>(scratch + layout.raw);
   std::byte* registers = scratch + layout.registers;
   const uint32_t rows = p.batch * p.grid_h * p.grid_w;
+  const uint32_t column_blocks = (p.out_channels + p.block_columns - 1) / p.block_columns;
   for (uint32_t unit = range.begin; unit < range.end; ++unit) {
-    const uint32_t first = unit * p.block_rows, count = std::min(p.block_rows, rows - first);
-    block.run(first, count, p.has_epilogue != 0 ? raw : nullptr);
+    const uint32_t first = unit / column_blocks * p.block_rows, count = std::min(p.block_rows, rows - first);
+    const uint32_t column = unit % column_blocks * p.block_columns;
+    block.run(first, count, {column, std::min(column + p.block_columns, p.out_channels)},
+              p.has_epilogue != 0 ? raw : nullptr);
     if (p.has_epilogue != 0)
       run_program(memory, words, {first, first + count}, memory.at<float>(p.out), raw, first, registers);
   }

@@ -12,18 +12,29 @@ namespace {
 // Input that one block of rows reads once for every panel of weights: it stays in the second-level cache, the
 // panel in the first.
 constexpr uint32_t kBlockFloats = 24 * 1024;
-constexpr uint32_t kMostBlockRows = 96;
+constexpr uint32_t kMostBlockRows = 128;
 // Up to so many channels the taps along x are merged: their products are too short to be worth a pointer
 // each.
 constexpr uint32_t kMostMergedChannels = 16;
 
-uint32_t block_rows_for(const GemmParams& p, uint32_t rows, int threads) {
+constexpr uint32_t divide_up(uint32_t a, uint32_t b) {
+  return (a + b - 1) / b;
+}
+
+// As many blocks as the cache asks for, and no fewer than keep all threads equally busy.
+uint32_t block_rows_for(const GemmParams& p, uint32_t rows, uint32_t threads) {
   constexpr uint32_t kTile = simd::kTileRows;
-  const uint32_t by_cache = kBlockFloats / std::max(p.channels, 1u);
-  const uint32_t by_threads =
-      threads > 1 ? (rows + static_cast<uint32_t>(threads) - 1) / static_cast<uint32_t>(threads) : rows;
-  const uint32_t wanted = std::clamp(std::min(by_cache, by_threads), kTile, kMostBlockRows);
-  return (wanted + kTile - 1) / kTile * kTile;
+  const uint32_t wanted = std::clamp(kBlockFloats / std::max(p.channels, 1u), kTile, kMostBlockRows);
+  const uint32_t blocks = threads * divide_up(rows, wanted * threads);
+  return divide_up(divide_up(rows, blocks), kTile) * kTile;
+}
+
+// One tile of rows leaves nothing to share but columns; an epilogue's program needs whole rows.
+uint32_t block_columns_for(const GemmParams& p, uint32_t rows, uint32_t threads) {
+  constexpr uint32_t kColumns = simd::kTileColumns;
+  const uint32_t panels = divide_up(p.out_channels, kColumns);
+  const bool by_column = threads > 1 && rows <= static_cast<uint32_t>(simd::kTileRows) && p.has_epilogue == 0;
+  return (by_column ? divide_up(panels, threads) : panels) * kColumns;
 }
 
 }  // namespace
@@ -53,7 +64,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
   constexpr uint32_t kColumns = simd::kTileColumns;
   const uint32_t taps = params.kernel_y * params.kernel_x, channels = params.channels,
                  columns = params.out_channels;
-  const uint32_t panels = (columns + kColumns - 1) / kColumns;
+  const uint32_t panels = divide_up(columns, kColumns);
   const uint32_t rows = params.batch * params.grid_h * params.grid_w;
   if (rows == 0) return;
   params.x = lowering.ref(node.inputs[0]);
@@ -71,11 +82,13 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
                 out[i] = weight_at(tensor.as<float>(), tap, channel, panel * kColumns + i);
       });
   params.merge_x = params.kernel_x > 1 && params.dilation_x == 1 && channels <= kMostMergedChannels ? 1 : 0;
-  params.block_rows = block_rows_for(params, rows, lowering.threads());
   params.low = epilogue.clamp.low;
   params.high = epilogue.clamp.high;
   const bool has_program = !epilogue.program.empty() && !epilogue.separate;
   params.has_epilogue = has_program ? 1 : 0;
+  const auto threads = static_cast<uint32_t>(lowering.threads());
+  params.block_rows = block_rows_for(params, rows, threads);
+  params.block_columns = block_columns_for(params, rows, threads);
 
   std::vector<uint32_t> words;
   append_params(words, params);
@@ -85,7 +98,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
     scratch += scratch_of(epilogue.program);
   }
   lowering.need_scratch(scratch);
-  lowering.emit(PlanOp::Gemm, (rows + params.block_rows - 1) / params.block_rows,
+  lowering.emit(PlanOp::Gemm, divide_up(rows, params.block_rows) * divide_up(columns, params.block_columns),
                 int64_t{rows} * columns * taps * channels, words);
 }
 

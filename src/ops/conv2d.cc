@@ -9,13 +9,9 @@ namespace {
 constexpr AttrDef kAttrs[] = {kStridesAttr, kDilationsAttr, kPadsAttr};
 
 Result<void> infer(const InferContext& context) {
-  TRY(expect_f32(context, 0, "the input", 4));
-  TRY(expect_f32(context, 1, "the kernel", 4));
+  TRY(expect_image_and_kernel(context, 2));
   const Shape& x = context.shape(0);
   const Shape& w = context.shape(1);
-  if (w[2] != x[3])
-    return fail(ErrorCode::ShapeMismatch, "kernel %s does not fit input %s: input channels differ",
-                w.to_string().c_str(), x.to_string().c_str());
   TRY(expect_bias(context, 2, w[3]));
   TRY_ASSIGN(const Window window, make_window(context.node.attrs, x, w[0], w[1]));
   return context.set_output(DType::F32, Shape{x[0], window.y.output, window.x.output, w[3]});

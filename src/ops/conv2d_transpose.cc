@@ -11,13 +11,9 @@ namespace {
 constexpr AttrDef kAttrs[] = {kStridesAttr, kPadsAttr, {Attr::output_shape, AttrType::Ints, true, 2}};
 
 Result<void> infer(const InferContext& context) {
-  TRY(expect_f32(context, 0, "the input", 4));
-  TRY(expect_f32(context, 1, "the kernel", 4));
+  TRY(expect_image_and_kernel(context, 3));
   const Shape& x = context.shape(0);
   const Shape& w = context.shape(1);
-  if (w[3] != x[3])
-    return fail(ErrorCode::ShapeMismatch, "kernel %s does not fit input %s: input channels differ",
-                w.to_string().c_str(), x.to_string().c_str());
   TRY(expect_bias(context, 2, w[2]));
   const std::span<const int64_t> size = context.node.attrs.get_ints(Attr::output_shape);
   TRY_ASSIGN(const Shape output, Shape::make(std::array{int64_t{x[0]}, size[0], size[1], int64_t{w[2]}},

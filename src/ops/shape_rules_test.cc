@@ -57,7 +57,7 @@ TEST(ShapeRules, Conv2d) {
 TEST(ShapeRules, OtherConvolutions) {
   const Case cases[] = {
       {"input %x: f32[1,4,4,3]\ninput %w: f32[3,3,2,1]\n%y = depthwise_conv2d(%x, %w)",
-       "node 'y' (depthwise_conv2d): kernel [3,3,2,1] does not fit input [1,4,4,3]: channels differ"},
+       "node 'y' (depthwise_conv2d): kernel [3,3,2,1] does not fit input [1,4,4,3]: input channels differ"},
       {"input %x: f32[1,1,1,65536]\ninput %w: f32[1,1,65536,2]\ninput %b: f32[3]\n%y = depthwise_conv2d(%x, "
        "%w, %b)",
        "node 'y' (depthwise_conv2d): bias has shape [3], must have 131072 channels"},

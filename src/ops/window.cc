@@ -63,6 +63,17 @@ Result<void> expect_f32(const InferContext& context, int index, const char* what
   return {};
 }
 
+Result<void> expect_image_and_kernel(const InferContext& context, int channel_axis) {
+  TRY(expect_f32(context, 0, "the input", 4));
+  TRY(expect_f32(context, 1, "the kernel", 4));
+  const Shape& x = context.shape(0);
+  const Shape& w = context.shape(1);
+  if (w[channel_axis] != x[3])
+    return fail(ErrorCode::ShapeMismatch, "kernel %s does not fit input %s: input channels differ",
+                w.to_string().c_str(), x.to_string().c_str());
+  return {};
+}
+
 Result<void> expect_bias(const InferContext& context, int index, int32_t channels) {
   if (context.input_count() <= index) return {};
   TRY(expect_f32(context, index, "bias", 1));

@@ -35,6 +35,9 @@ inline constexpr AttrDef kPadsAttr{Attr::pads, AttrType::Ints, false, 4};
 
 // Fails unless operand `index` is f32 of `rank` dimensions (-1: any).
 Result<void> expect_f32(const InferContext& context, int index, const char* what, int rank);
+// Fails unless operands 0 and 1 are an image [N,H,W,C] and a kernel of four dimensions, f32, and the kernel's
+// `channel_axis` has the image's channels.
+Result<void> expect_image_and_kernel(const InferContext& context, int channel_axis);
 // Fails unless the optional bias, operand `index`, is f32[channels].
 Result<void> expect_bias(const InferContext& context, int index, int32_t channels);
 

@@ -89,7 +89,7 @@ export type WorkerImage = ImageBitmap | ImageData | VideoFrame;
 export type ImageInput = WorkerImage | Blob | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas;
 
 export interface LoadOptions {
-  /** auto picks the best of what this browser has; for now that is always the WebAssembly engine. */
+  /** auto picks the best of the backends there are: WebAssembly. */
   readonly backend?: 'auto' | 'wasm';
   /**
    * Threads to use at most, 1 to 16. More than one needs a cross-origin isolated page; elsewhere one is used. Default:

@@ -1,7 +1,7 @@
 // A transposed convolution of stride s is s*s convolutions of stride 1, one for each phase of the output: the
 // pixels p, p + s, p + 2s ... of an axis all meet the same taps.
 #include "backends/cpu/lower/gemm_step.h"
-#include "ops/window.h"
+#include "backends/cpu/lower/window_params.h"
 
 namespace linnet::cpu {
 
@@ -49,12 +49,7 @@ Result<bool> lower_conv2d_transpose(Lowering& lowering, const Node& node) {
       const Phase v = phase_of(window.y, py, static_cast<uint32_t>(y[1]));
       const Phase h = phase_of(window.x, px, static_cast<uint32_t>(y[2]));
       GemmParams p{};
-      p.batch = static_cast<uint32_t>(x[0]);
-      p.in_h = static_cast<uint32_t>(x[1]);
-      p.in_w = static_cast<uint32_t>(x[2]);
-      p.channels = static_cast<uint32_t>(x[3]);
-      p.out_h = static_cast<uint32_t>(y[1]);
-      p.out_w = static_cast<uint32_t>(y[2]);
+      set_images(p, x, y);
       p.out_channels = static_cast<uint32_t>(y[3]);
       p.grid_h = v.count;
       p.grid_w = h.count;

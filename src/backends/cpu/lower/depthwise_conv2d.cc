@@ -1,5 +1,5 @@
 #include "backends/cpu/lower/gemm_step.h"
-#include "ops/window.h"
+#include "backends/cpu/lower/window_params.h"
 #include "simd/simd.h"
 
 namespace linnet::cpu {
@@ -11,25 +11,12 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   if (!has_depthwise_kernel(lowering.graph(), node)) return false;
   const auto epilogue = lower_epilogue(lowering, node, true);
   if (!epilogue) return false;
-  const Window window = window_of(node.attrs, x, w[0], w[1]);
   DepthwiseParams p{};
   p.x = lowering.ref(node.inputs[0]);
   p.out = lowering.ref(node.outputs[0]);
   p.zeros = lowering.zeros();
-  p.batch = static_cast<uint32_t>(x[0]);
-  p.in_h = static_cast<uint32_t>(x[1]);
-  p.in_w = static_cast<uint32_t>(x[2]);
-  p.channels = static_cast<uint32_t>(x[3]);
-  p.out_h = static_cast<uint32_t>(y[1]);
-  p.out_w = static_cast<uint32_t>(y[2]);
-  p.kernel_y = static_cast<uint32_t>(w[0]);
-  p.kernel_x = static_cast<uint32_t>(w[1]);
-  p.stride_y = static_cast<uint32_t>(window.y.stride);
-  p.stride_x = static_cast<uint32_t>(window.x.stride);
-  p.dilation_y = static_cast<uint32_t>(window.y.dilation);
-  p.dilation_x = static_cast<uint32_t>(window.x.dilation);
-  p.pad_top = window.y.pad_before;
-  p.pad_left = window.x.pad_before;
+  set_images(p, x, y);
+  set_window(p, window_of(node.attrs, x, w[0], w[1]));
   p.low = epilogue->clamp.low;
   p.high = epilogue->clamp.high;
   p.has_epilogue = epilogue->program.empty() ? 0 : 1;

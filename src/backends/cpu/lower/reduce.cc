@@ -1,6 +1,4 @@
-#include "backends/cpu/lower.h"
-#include "backends/cpu/params.h"
-#include "simd/simd.h"
+#include "backends/cpu/lower/global_mean.h"
 
 namespace linnet::cpu {
 
@@ -13,12 +11,7 @@ Result<bool> lower_reduce(Lowering& lowering, const Node& node) {
                axes.size() == static_cast<size_t>(x.rank()) - 2;
   for (size_t i = 0; i < axes.size(); ++i) inner = inner && axes[i] == static_cast<int64_t>(i) + 1;
   if (!inner) return false;
-  const auto batch = static_cast<uint32_t>(x[0]), channels = static_cast<uint32_t>(x.back());
-  std::vector<uint32_t> words;
-  append_params(words, GlobalMeanParams{lowering.ref(node.inputs[0]), lowering.ref(node.outputs[0]), batch,
-                                        static_cast<uint32_t>(x.elements() / batch / channels), channels});
-  lowering.emit(PlanOp::GlobalMean, batch * ((channels + simd::kWidth - 1) / simd::kWidth), x.elements(),
-                words);
+  emit_global_mean(lowering, node);
   return true;
 }
 

@@ -85,6 +85,11 @@ const %b: f32[12] = random(10)
 const %a: f32[12] = random(11)
 %y = conv2d(%x, %w, %b, %r, %a) {pads=[1,1,1,1], epilogue=prelu(add($0, $1), $2)}
 output %y)",
+    R"(input %x: f32[1,5,5,6]
+const %w: f32[3,3,6,77] = random(13)
+const %b: f32[77] = random(14)
+%y = conv2d(%x, %w, %b) {pads=[1,1,1,1], epilogue=tanh($0)}
+output %y)",
     R"(input %x: f32[3,1,1,40]
 const %w: f32[1,1,40,3] = random(12)
 %y = conv2d(%x, %w)

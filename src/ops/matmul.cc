@@ -92,6 +92,11 @@ const %b: f32[40,13] = random(1)
 const %c: f32[13] = random(2)
 %y = matmul(%a, %b, %c) {epilogue=relu($0)}
 output %y)",
+    R"(input %a: f32[1,20]
+const %b: f32[20,150] = random(5)
+const %c: f32[150] = random(6)
+%y = matmul(%a, %b, %c) {epilogue=relu6($0)}
+output %y)",
     R"(input %a: f32[7,20]
 const %b: f32[20,30] = random(3)
 %y = matmul(%a, %b)

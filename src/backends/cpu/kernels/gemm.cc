@@ -81,6 +81,31 @@ void run_rows(const Tile& tile, uint32_t rows) {
   run_tile<kRows>(tile);
 }
 
+// One row over kPanels neighbouring panels, `stride` floats apart: alone, the sums of one panel are too few
+// to hide how long each takes.
+template <int kPanels>
+void run_line(const Tile& tile, size_t stride) {
+  V sums[kPanels][kTileVectors];
+  for (int p = 0; p < kPanels; ++p)
+    for (int v = 0; v < kTileVectors; ++v) sums[p][v] = simd::load(tile.bias + p * kTileColumns + v * kWidth);
+  const float* panel = tile.panel;
+  for (uint32_t t = 0; t < tile.taps; ++t) {
+    const float* row = tile.pixels[t];
+    for (uint32_t c = 0; c < tile.channels; ++c, panel += kTileColumns) {
+      const V a = simd::splat(row[c]);
+#pragma clang loop unroll(full)
+      for (int p = 0; p < kPanels; ++p)
+#pragma clang loop unroll(full)
+        for (int v = 0; v < kTileVectors; ++v)
+          sums[p][v] = simd::multiply_add(a, simd::load(panel + static_cast<size_t>(p) * stride + v * kWidth),
+                                          sums[p][v]);
+    }
+  }
+  for (uint32_t p = 0; p < kPanels; ++p)
+    store_row(tile.targets[0] + tile.column + p * kTileColumns, sums[p], tile.low, tile.high,
+              tile.columns - p * kTileColumns);
+}
+
 class GemmBlock {
  public:
   GemmBlock(const Memory& memory, const GemmParams& p, std::byte* scratch)
@@ -102,17 +127,35 @@ class GemmBlock {
   // another to `raw`.
   void run(uint32_t first, uint32_t count, Range columns, float* raw) {
     for (uint32_t r = 0; r < count; ++r) fill_pointers(first + r, r, raw);
-    const V low = simd::splat(p_.low), high = simd::splat(p_.high);
-    for (uint32_t column = columns.begin; column < columns.end; column += kTileColumns) {
-      const float* panel = weights_ + static_cast<size_t>(column) * taps_ * channels_;
-      for (uint32_t r = 0; r < count; r += kTileRows)
-        run_rows({pixels_ + static_cast<size_t>(r) * taps_, panel, bias_ + column, taps_, channels_,
-                  targets_ + r, column, p_.out_channels - column, low, high},
-                 count - r);
-    }
+    // A single last row goes over several panels at once.
+    const uint32_t tiled = count % kTileRows == 1 ? count - 1 : count;
+    for (uint32_t column = columns.begin; column < columns.end; column += kTileColumns)
+      for (uint32_t r = 0; r < tiled; r += kTileRows) run_rows(tile_at(r, column), tiled - r);
+    if (tiled == count) return;
+    uint32_t column = columns.begin;
+    for (; column + kLinePanels * kTileColumns <= columns.end; column += kLinePanels * kTileColumns)
+      run_line<kLinePanels>(tile_at(tiled, column), panel_floats());
+    for (; column < columns.end; column += kTileColumns) run_rows(tile_at(tiled, column), 1);
   }
 
  private:
+  static constexpr uint32_t kLinePanels = 4;
+
+  size_t panel_floats() const { return static_cast<size_t>(taps_) * channels_ * kTileColumns; }
+
+  Tile tile_at(uint32_t row, uint32_t column) const {
+    return {pixels_ + static_cast<size_t>(row) * taps_,
+            weights_ + column / kTileColumns * panel_floats(),
+            bias_ + column,
+            taps_,
+            channels_,
+            targets_ + row,
+            column,
+            p_.out_channels - column,
+            simd::splat(p_.low),
+            simd::splat(p_.high)};
+  }
+
   void fill_pointers(uint32_t row, uint32_t r, float* raw) {
     const uint32_t gx = row % p_.grid_w, gy = row / p_.grid_w % p_.grid_h, n = row / p_.grid_w / p_.grid_h;
     const size_t oy = static_cast<size_t>(gy) * p_.grid_stride_y + p_.grid_y;

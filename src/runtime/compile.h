@@ -16,7 +16,7 @@ struct CompileOptions {
   int threads = 1;
   // Steps of less work than this, in multiply-adds or as many memory accesses, stay on one thread: waking and
   // awaiting a second one costs some microseconds.
-  int64_t parallel_cost = 300'000;
+  int64_t parallel_cost = 60'000;
   // Off: no passes, reference kernels only. The slow oracle of the tests.
   bool optimise = true;
 };

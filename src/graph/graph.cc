@@ -127,11 +127,6 @@ Result<void> Graph::infer(NodeId id) {
   return infer_node(*this, node, results);
 }
 
-Result<void> Graph::infer_types() {
-  for (NodeId id = 0; id < nodes_.size(); ++id) TRY(infer(id));
-  return {};
-}
-
 ValueId Graph::find_value(std::string_view name) const {
   const auto found = names_.find(std::string(name));
   return found != names_.end() ? found->second : kNone;

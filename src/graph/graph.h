@@ -122,8 +122,6 @@ class Graph {
   void drop_unused_constants();
   // Restores the order of nodes after a pass has appended some. Fails with Cycle, naming a node of it.
   Result<void> sort();
-  // Infers all types anew from the inputs' and constants', in order.
-  Result<void> infer_types();
 
  private:
   ValueId add_value(std::string name, DType dtype, const Shape& shape, NodeId producer);

@@ -140,15 +140,6 @@ TEST(Graph, SortsDeepGraphs) {
   EXPECT_TRUE(verify(graph));
 }
 
-TEST(Graph, InfersTypesAnew) {
-  Graph graph = chain();
-  graph.value(0).shape = Shape{5};
-  EXPECT_FALSE(verify(graph));
-  ASSERT_TRUE(graph.infer_types());
-  EXPECT_TRUE(verify(graph));
-  EXPECT_EQ(graph.value(graph.find_value("c")).shape, (Shape{5}));
-}
-
 TEST(Graph, ForgetsUnusedConstants) {
   Graph graph = parse("const %a: f32[1] = [1]\nconst %b: f32[1] = [2]\noutput %b");
   graph.drop_unused_constants();

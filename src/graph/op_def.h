@@ -45,8 +45,6 @@ enum OpTrait : uint32_t {
   kTraitEpilogue = 1,
   // The result has the bytes of input 0 under another shape: never computed, an alias in the plan.
   kTraitView = 2,
-  // Result 0 may overwrite an operand of the same size and type.
-  kTraitInPlace = 4,
 };
 
 struct OpDef {

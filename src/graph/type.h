@@ -108,8 +108,6 @@ class Tensor {
   }
   // Element `index` as a number, whatever the type.
   double at(int64_t index) const;
-  // The same bytes under another shape of as many elements.
-  Tensor reshaped(const Shape& shape) const { return Tensor(dtype_, shape, buffer_, offset_); }
   TensorView view() const { return {dtype_, shape_, const_cast<std::byte*>(data())}; }
 
  private:

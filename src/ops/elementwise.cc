@@ -130,7 +130,7 @@ output %y)",
 }  // namespace
 
 constinit const OpDef k_elementwise{
-    "elementwise", 1,       Expr::kMaxInputs,    1, kAttrs, kTraitInPlace, 1e-5f, infer,
+    "elementwise", 1,       Expr::kMaxInputs,    1, kAttrs, kTraitNone, 1e-5f, infer,
     reference,     nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

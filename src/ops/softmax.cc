@@ -44,6 +44,6 @@ output %y)",
 }  // namespace
 
 constinit const OpDef k_softmax{
-    "softmax", 1, 1, 1, {}, kTraitInPlace, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
+    "softmax", 1, 1, 1, {}, kTraitNone, 1e-5f, infer, reference, nullptr, LINNET_CASES(kCases)};
 
 }  // namespace linnet

@@ -89,10 +89,5 @@ inline float sum_lanes(V v) {
   for (int i = 0; i < kWidth; ++i) sum += v[i];
   return sum;
 }
-inline float max_lane(V v) {
-  float best = v[0];
-  for (int i = 1; i < kWidth; ++i) best = v[i] > best ? v[i] : best;
-  return best;
-}
 
 }  // namespace linnet::simd

@@ -39,8 +39,7 @@ inline Values random_inputs(const Graph& graph, uint32_t seed = 1, double low = 
     const Value& value = graph.value(port.value);
     auto tensor = Tensor::zeros(value.dtype, value.shape);
     EXPECT_TRUE(tensor);
-    const double scale = value.dtype == DType::I32 ? 10 : 1;
-    fill_random(tensor->view(), seed++, low * scale, high * scale);
+    fill_random_input(tensor->view(), seed++, low, high);
     std::vector<double>& elements = values.emplace_back();
     for (int64_t i = 0; i < value.shape.elements(); ++i) elements.push_back(tensor->at(i));
   }

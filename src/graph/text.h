@@ -24,8 +24,11 @@ std::string print_graph(const Graph& graph, int64_t max_listed = 16);
 // everywhere.
 Result<Graph> parse_graph(std::string_view text);
 
-// Fills `out` with the values that random(seed) stands for, scaled to [low, high): f32, i32 (whole numbers),
-// bool.
+// Fills `out` with the values that random(seed) stands for, scaled to [low, high): f32, i32 and i8 (whole
+// numbers), bool. In text, i8 is drawn from [-127, 127) and i32 from [-5000, 5000).
 void fill_random(TensorView out, uint32_t seed, double low, double high);
+// What tests feed to an input: the same, but i32 over ten times the range, where whole numbers differ more,
+// and i8 over the codes 0 to 127.
+void fill_random_input(TensorView out, uint32_t seed, double low, double high);
 
 }  // namespace linnet

@@ -196,7 +196,8 @@ class LineParser {
     }
     if (word("random(")) {
       TRY_ASSIGN(const int64_t seed, integer());
-      fill_random(tensor.view(), static_cast<uint32_t>(seed), -1, 1);
+      const double most = tensor.dtype() == DType::I8 ? 127 : tensor.dtype() == DType::I32 ? 5000 : 1;
+      fill_random(tensor.view(), static_cast<uint32_t>(seed), -most, most);
       return expect(")");
     }
     TRY(expect("["));
@@ -350,9 +351,15 @@ void fill_random(TensorView out, uint32_t seed, double low, double high) {
     const double unit = static_cast<double>(bits >> 8) * 0x1p-24;
     double value = low + unit * (high - low);
     if (out.dtype == DType::Bool) value = unit >= 0.5;
-    if (out.dtype == DType::I32) value = std::floor(value);
+    if (out.dtype == DType::I32 || out.dtype == DType::I8) value = std::floor(value);
     if (i >= 0) store_double(out.dtype, out.data, i, value);
   }
+}
+
+void fill_random_input(TensorView out, uint32_t seed, double low, double high) {
+  if (out.dtype == DType::I8) return fill_random(out, seed, 0, 128);
+  const double scale = out.dtype == DType::I32 ? 10 : 1;
+  fill_random(out, seed, low * scale, high * scale);
 }
 
 }  // namespace linnet

@@ -60,6 +60,10 @@ output %y)",
 input %b: f32[1,384,1]
 %y = concat(%a, %b) {axis=1}
 output %y)",
+    R"(input %a: i8[1,3,3,5]
+input %b: i8[1,3,3,9]
+%y = concat(%a, %b) {axis=3}
+output %y)",
     R"(input %a: i32[2,2]
 input %b: i32[2,1]
 %y = concat(%a, %b) {axis=1}

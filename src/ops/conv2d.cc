@@ -29,18 +29,12 @@ void reference(const ReferenceContext& context) {
       for (int32_t ox = 0; ox < window.x.output; ++ox)
         for (int32_t o = 0; o < filters; ++o) {
           double sum = bias != nullptr ? static_cast<double>(bias[o]) : 0;
-          for (int32_t ky = 0; ky < window.y.kernel; ++ky)
-            for (int32_t kx = 0; kx < window.x.kernel; ++kx) {
-              const int32_t iy = oy * window.y.stride - window.y.pad_before + ky * window.y.dilation;
-              const int32_t ix = ox * window.x.stride - window.x.pad_before + kx * window.x.dilation;
-              if (iy < 0 || iy >= window.y.input || ix < 0 || ix >= window.x.input) continue;
-              const float* pixel =
-                  x.as<float>() + ((int64_t{n} * window.y.input + iy) * window.x.input + ix) * channels;
-              const float* taps =
-                  w.as<float>() + (int64_t{ky} * window.x.kernel + kx) * channels * filters + o;
-              for (int32_t c = 0; c < channels; ++c)
-                sum += static_cast<double>(pixel[c]) * static_cast<double>(taps[int64_t{c} * filters]);
-            }
+          for_each_tap(window, n, oy, ox, [&](int64_t pixel, int64_t tap) {
+            const float* values = x.as<float>() + pixel * channels;
+            const float* weights = w.as<float>() + tap * channels * filters + o;
+            for (int32_t c = 0; c < channels; ++c)
+              sum += static_cast<double>(values[c]) * static_cast<double>(weights[int64_t{c} * filters]);
+          });
           *out++ = static_cast<float>(sum);
         }
 }

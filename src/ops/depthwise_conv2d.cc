@@ -31,15 +31,10 @@ void reference(const ReferenceContext& context) {
       for (int32_t ox = 0; ox < window.x.output; ++ox)
         for (int32_t o = 0; o < filters; ++o) {
           double sum = bias != nullptr ? static_cast<double>(bias[o]) : 0;
-          for (int32_t ky = 0; ky < window.y.kernel; ++ky)
-            for (int32_t kx = 0; kx < window.x.kernel; ++kx) {
-              const int32_t iy = oy * window.y.stride - window.y.pad_before + ky * window.y.dilation;
-              const int32_t ix = ox * window.x.stride - window.x.pad_before + kx * window.x.dilation;
-              if (iy < 0 || iy >= window.y.input || ix < 0 || ix >= window.x.input) continue;
-              const int64_t pixel = (int64_t{n} * window.y.input + iy) * window.x.input + ix;
-              sum += static_cast<double>(x.as<float>()[pixel * channels + o / multiplier]) *
-                     static_cast<double>(w.as<float>()[(int64_t{ky} * window.x.kernel + kx) * filters + o]);
-            }
+          for_each_tap(window, n, oy, ox, [&](int64_t pixel, int64_t tap) {
+            sum += static_cast<double>(x.as<float>()[pixel * channels + o / multiplier]) *
+                   static_cast<double>(w.as<float>()[tap * filters + o]);
+          });
           *out++ = static_cast<float>(sum);
         }
 }

@@ -9,7 +9,12 @@ namespace linnet {
 namespace {
 
 void reference(const ReferenceContext& context) {
-  for_each_window(
+  if (context.inputs[0].dtype == DType::I8)
+    return for_each_window<int8_t>(
+        context, [] { return int8_t{-128}; },
+        [](int8_t& best, int8_t value) { best = value > best ? value : best; },
+        [](int8_t best, int32_t) { return best; });
+  for_each_window<float>(
       context, [] { return -std::numeric_limits<float>::infinity(); },
       [](float& best, float value) { best = value > best ? value : best; },
       [](float best, int32_t) { return best; });
@@ -24,6 +29,9 @@ output %y)",
 output %y)",
     R"(input %x: f32[1,8,8,16]
 %y = max_pool(%x) {kernel=[2,2], strides=[2,2]}
+output %y)",
+    R"(input %x: i8[2,7,8,37]
+%y = max_pool(%x) {kernel=[3,2], strides=[2,2], pads=[1,1,0,1]}
 output %y)",
     R"(input %x: f32[1,5,5,4]
 %y = max_pool(%x) {kernel=[1,1], strides=[2,2]}

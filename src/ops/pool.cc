@@ -3,7 +3,7 @@
 namespace linnet {
 
 Result<void> infer_pool(const InferContext& context) {
-  TRY(expect_f32(context, 0, "the input", 4));
+  TRY(expect_f32_or_codes(context, 0, 4));
   const Shape& x = context.shape(0);
   const std::span<const int64_t> kernel = context.node.attrs.get_ints(Attr::kernel);
   for (int64_t size : kernel)
@@ -17,7 +17,7 @@ Result<void> infer_pool(const InferContext& context) {
     if (axis.pad_before >= axis.kernel || axis.pad_after >= axis.kernel)
       return fail(ErrorCode::InvalidAttribute, "padding %d, %d must be smaller than the kernel %d",
                   axis.pad_before, axis.pad_after, axis.kernel);
-  return context.set_output(DType::F32, Shape{x[0], window.y.output, window.x.output, x[3]});
+  return context.set_output(context.dtype(0), Shape{x[0], window.y.output, window.x.output, x[3]});
 }
 
 Window pool_window(const Attrs& attrs, const Shape& input) {

@@ -13,27 +13,22 @@ Window pool_window(const Attrs& attrs, const Shape& input);
 
 // Calls `fold(channel pointer of one input pixel)` for each pixel under the window at (oy, ox), between
 // `begin()` and `end(output pixel, how many pixels were inside)`.
-template <class Begin, class Fold, class End>
+template <class T, class Begin, class Fold, class End>
 void for_each_window(const ReferenceContext& context, Begin begin, Fold fold, End end) {
   const TensorView& x = context.inputs[0];
   const Window window = pool_window(context.attrs, x.shape);
   const int32_t channels = x.shape[3];
-  float* out = context.outputs[0].as<float>();
+  T* out = context.outputs[0].as<T>();
   for (int32_t n = 0; n < x.shape[0]; ++n)
     for (int32_t oy = 0; oy < window.y.output; ++oy)
       for (int32_t ox = 0; ox < window.x.output; ++ox)
         for (int32_t c = 0; c < channels; ++c) {
           int32_t inside = 0;
           auto state = begin();
-          for (int32_t ky = 0; ky < window.y.kernel; ++ky)
-            for (int32_t kx = 0; kx < window.x.kernel; ++kx) {
-              const int32_t iy = oy * window.y.stride - window.y.pad_before + ky;
-              const int32_t ix = ox * window.x.stride - window.x.pad_before + kx;
-              if (iy < 0 || iy >= window.y.input || ix < 0 || ix >= window.x.input) continue;
-              ++inside;
-              fold(state,
-                   x.as<float>()[((int64_t{n} * window.y.input + iy) * window.x.input + ix) * channels + c]);
-            }
+          for_each_tap(window, n, oy, ox, [&](int64_t pixel, int64_t) {
+            ++inside;
+            fold(state, x.as<T>()[pixel * channels + c]);
+          });
           *out++ = end(state, inside);
         }
 }

@@ -1,7 +1,9 @@
 // reduce(x) over `axes` with mode mean, sum, max, min or prod; keep_dims keeps reduced axes with size 1. axes
-// are ascending and from the front; none: all. The result has x's type (mean: f32 only).
+// are ascending and from the front; none: all. The result has x's type. A mean takes f32 or i8 codes, whose
+// mean is a code, rounded as in avg_pool; the other modes take f32 or i32.
 #include <limits>
 
+#include "graph/quantization.h"
 #include "ops/definitions.h"
 
 namespace linnet {
@@ -25,7 +27,7 @@ Result<void> infer(const InferContext& context) {
   if (mode != "mean" && mode != "sum" && mode != "max" && mode != "min" && mode != "prod")
     return fail(ErrorCode::InvalidAttribute, "there is no reduction '%.*s'", static_cast<int>(mode.size()),
                 mode.data());
-  if (context.dtype(0) != DType::F32 && (context.dtype(0) != DType::I32 || mode == "mean"))
+  if (context.dtype(0) != DType::F32 && context.dtype(0) != (mode == "mean" ? DType::I8 : DType::I32))
     return fail(ErrorCode::TypeMismatch, "cannot reduce %s by %.*s", dtype_name(context.dtype(0)),
                 static_cast<int>(mode.size()), mode.data());
   const std::span<const int64_t> axes = attrs.get_ints(Attr::axes);
@@ -105,7 +107,10 @@ void reference(const ReferenceContext& context) {
       }
       value = fold(mode, value, element_as_double(x.dtype, x.data, offset));
     }
-    store_double(y.dtype, y.data, o, mode == Mode::Mean ? value / static_cast<double>(count) : value);
+    if (y.dtype == DType::I8)
+      y.as<int8_t>()[o] = mean_code(static_cast<int32_t>(value), static_cast<int32_t>(count));
+    else
+      store_double(y.dtype, y.data, o, mode == Mode::Mean ? value / static_cast<double>(count) : value);
   }
 }
 
@@ -114,6 +119,9 @@ void reference(const ReferenceContext& context) {
 %y = reduce(%x) {mode=mean, axes=[1,2]}
 output %y)",
     R"(input %x: f32[2,5,6,8]
+%y = reduce(%x) {mode=mean, axes=[1,2], keep_dims=true}
+output %y)",
+    R"(input %x: i8[2,5,6,29]
 %y = reduce(%x) {mode=mean, axes=[1,2], keep_dims=true}
 output %y)",
     R"(input %x: f32[3,4,5]

@@ -201,5 +201,42 @@ TEST(ShapeRules, TheRest) {
   expect_errors(cases);
 }
 
+TEST(ShapeRules, Codes) {
+  const std::string conv =
+      "input %x: i8[1,4,4,3]\nconst %w: i8[1,1,3,8] = random(1)\nconst %b: i32[8] = random(1)\nconst %m: "
+      "f32[8] = "
+      "splat(1)\nconst %n: f32[7] = splat(1)\ninput %r: i8[1,4,4,7]\n%y = ";
+  const std::pair<std::string, const char*> cases[] = {
+      {"input %x: f32[4]\n%y = dequantize(%x) {scale=1}",
+       "node 'y' (dequantize): the input is f32, must be i8"},
+      {"input %x: i8[4]\n%y = quantize(%x) {scale=1}", "node 'y' (quantize): the input is i8, must be f32"},
+      {"input %x: f32[4]\n%y = quantize(%x) {scale=0}",
+       "node 'y' (quantize): scale is 0, must be finite and not 0"},
+      {"input %x: f32[4]\n%y = quantize(%x) {scale=1, zero=128}",
+       "node 'y' (quantize): zero is 128, must be a code from 0 to 127"},
+      {"input %x: i8[4]\ninput %t: i8[127]\n%y = lookup(%x, %t)",
+       "node 'y' (lookup): the table has shape [127], must be [128]"},
+      {"input %a: i8[4]\ninput %b: i8[1]\n%y = quantized_add(%a, %b) {input_scale=1, other_scale=1}",
+       "node 'y' (quantized_add): operands [4] and [1] differ in shape"},
+      {conv + "quantized_conv2d(%x, %w, %b, %n)",
+       "node 'y' (quantized_conv2d): the multiplier has shape [7], must have 8 channels"},
+      {conv + "quantized_conv2d(%x, %w, %m, %m)",
+       "node 'y' (quantized_conv2d): the bias is f32, must be i32"},
+      {conv + "quantized_conv2d(%x, %w, %b, %m) {low=9, high=8}",
+       "node 'y' (quantized_conv2d): low 9 is above high 8"},
+      {conv + "quantized_conv2d(%x, %w, %b, %m, %r)",
+       "node 'y' (quantized_conv2d): the residual has shape [1,4,4,7], the result [1,4,4,8]"},
+      {"input %x: i8[1,1,1,70000]\nconst %w: i8[1,1,70000,1] = random(1)\nconst %b: i32[1] = "
+       "random(1)\nconst %m: "
+       "f32[1] = splat(1)\n%y = quantized_conv2d(%x, %w, %b, %m)",
+       "node 'y' (quantized_conv2d): sums of 70000 products do not fit 32 bits, 66052 do"},
+      {"input %x: i8[1,4,4,3]\nconst %w: i8[1,1,3,2] = random(1)\nconst %b: i32[6] = random(1)\nconst %m: "
+       "f32[6] = "
+       "splat(1)\n%y = quantized_depthwise_conv2d(%x, %w, %b, %m)",
+       "node 'y' (quantized_depthwise_conv2d): the kernel [1,1,3,2] must have one filter a channel"},
+  };
+  for (const auto& [text, message] : cases) EXPECT_EQ(rule_error(text), message) << text;
+}
+
 }  // namespace
 }  // namespace linnet

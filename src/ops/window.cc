@@ -54,18 +54,28 @@ Window window_of(const Attrs& attrs, const Shape& input, int32_t kernel_y, int32
   return *window;
 }
 
-Result<void> expect_f32(const InferContext& context, int index, const char* what, int rank) {
-  if (context.dtype(index) != DType::F32)
-    return fail(ErrorCode::TypeMismatch, "%s is %s, must be f32", what, dtype_name(context.dtype(index)));
+Result<void> expect_type(const InferContext& context, int index, const char* what, DType dtype, int rank) {
+  if (context.dtype(index) != dtype)
+    return fail(ErrorCode::TypeMismatch, "%s is %s, must be %s", what, dtype_name(context.dtype(index)),
+                dtype_name(dtype));
   if (rank >= 0 && context.shape(index).rank() != rank)
     return fail(ErrorCode::ShapeMismatch, "%s has shape %s, must have %d dimensions", what,
                 context.shape(index).to_string().c_str(), rank);
   return {};
 }
 
-Result<void> expect_image_and_kernel(const InferContext& context, int channel_axis) {
-  TRY(expect_f32(context, 0, "the input", 4));
-  TRY(expect_f32(context, 1, "the kernel", 4));
+Result<void> expect_f32(const InferContext& context, int index, const char* what, int rank) {
+  return expect_type(context, index, what, DType::F32, rank);
+}
+
+Result<void> expect_f32_or_codes(const InferContext& context, int index, int rank) {
+  return expect_type(context, index, "the input", context.dtype(index) == DType::I8 ? DType::I8 : DType::F32,
+                     rank);
+}
+
+Result<void> expect_image_and_kernel(const InferContext& context, int channel_axis, DType dtype) {
+  TRY(expect_type(context, 0, "the input", dtype, 4));
+  TRY(expect_type(context, 1, "the kernel", dtype, 4));
   const Shape& x = context.shape(0);
   const Shape& w = context.shape(1);
   if (w[channel_axis] != x[3])

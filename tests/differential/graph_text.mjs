@@ -30,13 +30,16 @@ function attribute(text) {
 }
 
 /**
- * Parses graph text into `{nodes, outputs}`: nodes are `{result, op, inputs, attrs}`, outputs are values. Inputs and
- * constants are not looked at; `run` is given their data.
+ * Parses graph text into `{nodes, outputs, codes}`: nodes are `{result, op, inputs, attrs}`, outputs are values, codes the
+ * inputs of type i8. Data of inputs and constants are not looked at; `run` is given them.
  */
 export function parse(text) {
   const nodes = [];
   const outputs = [];
+  const codes = new Set();
   for (const line of text.split('\n').map((raw) => raw.replace(/#.*/, '').trim())) {
+    const input = /^input (%[^\s:]+): i8\[/.exec(line);
+    if (input) codes.add(input[1]);
     if (!line || /^(input|const) /.test(line)) continue;
     const output = /^output (%\S+)/.exec(line);
     if (output) {
@@ -52,7 +55,7 @@ export function parse(text) {
     }
     nodes.push({ result: node[1], op: node[2], inputs: split(node[3]), attrs });
   }
-  return { nodes, outputs };
+  return { nodes, outputs, codes };
 }
 
 /** Pads the spatial axes of NHWC by `[top, bottom, left, right]`. */
@@ -77,6 +80,18 @@ function strided(attrs, compute) {
 function mirrored(x, pads, mode) {
   const pairs = x.shape.map((_, axis) => [pads[2 * axis], pads[2 * axis + 1]]);
   return tf.mirrorPad(x, pairs, mode);
+}
+
+/** The codes of `value`, which is in units of the result's scale. */
+function toCodes(value, { zero = 0, low = 0, high = 127 }) {
+  return tf.add(tf.round(tf.clipByValue(value, low - zero, high - zero)), zero);
+}
+
+/** Sums over codes to codes: bias, multiplier, and a residual where there is one. */
+function requantise(sums, attrs, bias, multiplier, residual) {
+  let value = tf.mul(tf.add(sums, tf.cast(bias, 'float32')), multiplier);
+  if (residual) value = tf.add(value, tf.mul(tf.sub(residual, attrs.other_zero ?? 0), attrs.other_scale));
+  return toCodes(value, attrs);
 }
 
 const reductions = { mean: tf.mean, sum: tf.sum, max: tf.max, min: tf.min, prod: tf.prod };
@@ -104,6 +119,29 @@ const ops = {
   ],
   // TensorFlow.js's WebAssembly cast to bool keeps the numbers as they are.
   cast: [1, (attrs, x) => (attrs.dtype === 'bool' ? tf.notEqual(x, 0) : tf.cast(x, dtypes[attrs.dtype]))],
+  dequantize: [1, (attrs, x) => tf.mul(tf.sub(x, attrs.zero ?? 0), attrs.scale)],
+  lookup: [2, (_, x, table) => tf.gather(table, tf.cast(x, 'int32'))],
+  quantize: [1, (attrs, x) => toCodes(tf.mul(x, Math.fround(1 / Math.fround(attrs.scale))), attrs)],
+  quantized_add: [
+    2,
+    (attrs, a, b) =>
+      toCodes(
+        tf.add(
+          tf.mul(tf.sub(a, attrs.input_zero ?? 0), attrs.input_scale),
+          tf.mul(tf.sub(b, attrs.other_zero ?? 0), attrs.other_scale),
+        ),
+        attrs,
+      ),
+  ],
+  quantized_conv2d: [
+    5,
+    (attrs, x, w, ...rest) => requantise(ops.conv2d[1](attrs, tf.sub(x, attrs.input_zero ?? 0), w), attrs, ...rest),
+  ],
+  quantized_depthwise_conv2d: [
+    4,
+    (attrs, x, w, ...rest) =>
+      requantise(ops.depthwise_conv2d[1](attrs, tf.sub(x, attrs.input_zero ?? 0), w), attrs, ...rest),
+  ],
   concat: [Infinity, (attrs, ...inputs) => tf.concat(inputs, attrs.axis)],
   conv2d: [
     3,
@@ -173,12 +211,34 @@ const ops = {
   transpose: [1, (attrs, x) => tf.transpose(x, attrs.perm)],
 };
 
+/** The sum of each window, which for codes is exact. */
+function windowSums(attrs, x) {
+  const ones = tf.ones([...attrs.kernel, x.shape[3], 1]);
+  return tf.depthwiseConv2d(padSpatial(x, attrs.pads), ones, strides(attrs), 'valid');
+}
+
+// What ops do otherwise when their first operand holds codes: means and interpolations are rounded to codes.
+const codeOps = {
+  avg_pool: [
+    1,
+    (attrs, x) => tf.round(tf.mul(windowSums(attrs, x), tf.div(1, windowSums(attrs, tf.onesLike(x))))),
+  ],
+  reduce: [
+    1,
+    (attrs, x) => {
+      const sums = ops.reduce[1]({ ...attrs, mode: 'sum' }, x);
+      return tf.round(tf.mul(sums, tf.div(1, x.size / sums.size)));
+    },
+  ],
+  resize_bilinear: [1, (attrs, x) => tf.floor(tf.add(ops.resize_bilinear[1](attrs, x), 0.5))],
+};
+
 /** The names of all ops that `run` knows. */
 export const opNames = Object.keys(ops);
 
 /** Runs graph text. `values` maps `%name` to a tensor for every input and constant. Gives the outputs' tensors. */
 export function run(text, values) {
-  const { nodes, outputs } = parse(text);
+  const { nodes, outputs, codes } = parse(text);
   const known = { ...values };
   const value = (name) => {
     if (!known[name]) throw new Error(`no value for ${name} in:\n${text}`);
@@ -186,7 +246,7 @@ export function run(text, values) {
   };
   for (const { result, op, inputs, attrs } of nodes) {
     if (!ops[op]) throw new Error(`the oracle does not know the op '${op}'`);
-    const [own, compute] = ops[op];
+    const [own, compute] = (codes.has(inputs[0]) && codeOps[op]) || ops[op];
     const operands = inputs.map(value);
     let y = compute(attrs, ...operands.slice(0, own));
     if (attrs.epilogue) y = evaluate(attrs.epilogue, [y, ...operands.slice(own)]);

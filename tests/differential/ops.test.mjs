@@ -19,6 +19,8 @@ const tolerance = 1e-5;
 const types = {
   f32: { array: Float32Array, dtype: 'float32' },
   i32: { array: Int32Array, dtype: 'int32' },
+  // TensorFlow.js has no 8-bit type: codes are whole numbers in float32, which holds their products and sums exactly.
+  i8: { array: Int8Array, dtype: 'float32' },
   bool: { array: Uint8Array, dtype: 'bool' },
 };
 
@@ -32,11 +34,13 @@ function dataOf({ dtype, file }) {
   return new types[dtype].array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }
 
+const forTensor = (value) => (value.dtype === 'i8' ? Float32Array.from(dataOf(value)) : dataOf(value));
+
 /** The oracle's outputs as `{shape, dtype, data}`. */
 async function computeOracle({ text, values }) {
   const tensors = {};
   for (const [name, value] of Object.entries(values))
-    if (!value.output) tensors[`%${name}`] = tf.tensor(dataOf(value), value.shape, types[value.dtype].dtype);
+    if (!value.output) tensors[`%${name}`] = tf.tensor(forTensor(value), value.shape, types[value.dtype].dtype);
   const outputs = run(text, tensors);
   return Promise.all(outputs.map(async (output) => ({ shape: output.shape, dtype: output.dtype, data: await output.data() })));
 }

@@ -20,11 +20,6 @@ struct Reference {
   std::vector<Tensor> values;  // of each value
 };
 
-// Whole numbers need more room than one unit to differ.
-double scale(const Value& value) {
-  return value.dtype == DType::I32 ? 10 : 1;
-}
-
 // Runs the graph node by node with the reference kernels, on drawn inputs.
 Result<Reference> run_case(const OpCase& op_case) {
   Reference result;
@@ -40,7 +35,7 @@ Result<Reference> run_case(const OpCase& op_case) {
     }
     TRY_ASSIGN(result.values[id], Tensor::zeros(value.dtype, value.shape));
     if (value.producer == kNone)
-      fill_random(result.values[id].view(), seed++, op_case.low * scale(value), op_case.high * scale(value));
+      fill_random_input(result.values[id].view(), seed++, op_case.low, op_case.high);
   }
   for (const Node& node : graph.nodes()) {
     std::vector<TensorView> inputs, outputs;

@@ -7,6 +7,7 @@
 namespace linnet::cpu {
 
 Result<bool> lower_pool(Lowering& lowering, const Node& node) {
+  if (lowering.graph().value(node.inputs[0]).dtype != DType::F32) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& y = lowering.shape(node.outputs[0]);
   const Window window = pool_window(node.attrs, x);

@@ -5,6 +5,7 @@
 namespace linnet::cpu {
 
 Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
+  if (lowering.graph().value(node.inputs[0]).dtype != DType::F32) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& y = lowering.shape(node.outputs[0]);
   const auto taps = [&](int axis) {

@@ -8,6 +8,10 @@
 
 namespace linnet::cpu {
 
+// Images [batch, h, w, c] are rows of w * c elements. `x_rows` and `out_rows` say how many of them lie in
+// memory: all, batch * h, or those last used of a step that runs together with its neighbours; row r of the
+// batch is at r modulo that.
+
 // out[r, o] = clamp(sum over taps t and channels c of x[pixel(r, t), c] * w[t, c, o] + bias[o]), for the
 // output pixels r of one grid: convolution by indirection (Dukhan 2019) and, with one tap, matrix
 // multiplication.
@@ -19,6 +23,7 @@ struct GemmParams {
   Ref zeros;    // what taps outside the input read: `channels` zeros, or with merge_x kernel_x times as many
   uint32_t batch, in_h, in_w, channels;
   uint32_t out_h, out_w, out_channels;
+  uint32_t x_rows, out_rows;
   uint32_t grid_h, grid_w;                // output pixels that this step computes
   uint32_t grid_stride_y, grid_stride_x;  // from one to the next in the output, and the first one
   uint32_t grid_y, grid_x;
@@ -26,6 +31,7 @@ struct GemmParams {
   int32_t pad_top, pad_left;
   uint32_t merge_x;     // 1: a row of the window is one tap of kernel_x * channels, as it lies in memory
   uint32_t block_rows;  // output pixels that share one table of pointers
+  uint32_t unit_rows;   // output pixels of a unit
   // Columns of a unit, whole panels: all of them, or fewer where there are not enough rows for all threads.
   uint32_t block_columns;
   float low, high;
@@ -65,6 +71,7 @@ struct DepthwiseParams {
   Ref out;      // [batch, out_h, out_w, channels]
   Ref zeros;    // `channels` zeros: what taps outside the input read
   uint32_t batch, in_h, in_w, channels, out_h, out_w;
+  uint32_t x_rows, out_rows;
   uint32_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
   int32_t pad_top, pad_left;
   float low, high;

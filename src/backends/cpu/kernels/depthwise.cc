@@ -11,20 +11,28 @@ namespace {
 using simd::kWidth;
 using simd::V;
 
+// The largest kernel that is unrolled.
+constexpr uint32_t kMostUnrolled = 5;
+
 struct Row {
   const DepthwiseParams& p;
-  const float* x;  // of this image
+  const float* x;
   const float* weights;
   const float* bias;
   const float* zeros;
-  float* out;       // of this row
-  uint32_t padded;  // channels of a row of weights
-  int32_t y;        // input row of tap 0
+  float* out;           // of this row
+  uint32_t padded;      // channels of a row of weights
+  uint32_t image_rows;  // rows of the images before this one
+  int32_t y;            // input row of tap 0
   V low, high;
+  const float* lines[kMostUnrolled];  // rows y, y + 1, ... for unrolled kernels; null outside the input
 
-  const float* pixel(int32_t iy, int32_t ix) const {
-    return x + (static_cast<size_t>(iy) * p.in_w + static_cast<size_t>(ix)) * p.channels;
+  // Input row `iy` of this image; null outside.
+  const float* line(int32_t iy) const {
+    if (static_cast<uint32_t>(iy) >= p.in_h) return nullptr;
+    return x + size_t{(image_rows + static_cast<uint32_t>(iy)) % p.x_rows} * p.in_w * p.channels;
   }
+  size_t column(int32_t ix) const { return static_cast<size_t>(ix) * p.channels; }
 };
 
 V clamp(V value, const Row& row) {
@@ -50,13 +58,13 @@ void any_pixel(const Row& row, uint32_t ox) {
     const int lanes = static_cast<int>(std::min<uint32_t>(kWidth, p.channels - c));
     V sum = simd::load(row.bias + c);
     for (uint32_t ky = 0; ky < p.kernel_y; ++ky) {
-      const int32_t iy = row.y + static_cast<int32_t>(ky * p.dilation_y);
-      if (static_cast<uint32_t>(iy) >= p.in_h) continue;
+      const float* line = row.line(row.y + static_cast<int32_t>(ky * p.dilation_y));
+      if (line == nullptr) continue;
       for (uint32_t kx = 0; kx < p.kernel_x; ++kx) {
         const int32_t ix = left + static_cast<int32_t>(kx * p.dilation_x);
         if (static_cast<uint32_t>(ix) >= p.in_w) continue;
         const V w = simd::load(row.weights + static_cast<size_t>(ky * p.kernel_x + kx) * row.padded + c);
-        sum = simd::multiply_add(load_lanes(row.pixel(iy, ix) + c, lanes), w, sum);
+        sum = simd::multiply_add(load_lanes(line + row.column(ix) + c, lanes), w, sum);
       }
     }
     store_lanes(row.out + static_cast<size_t>(ox) * p.channels + c, clamp(sum, row), lanes);
@@ -99,8 +107,8 @@ void inner_tile(const Row& row, uint32_t ox) {
   const float* lines[kKernel];
   size_t steps[kKernel];
   for (int ky = 0; ky < kKernel; ++ky) {
-    const bool inside = static_cast<uint32_t>(row.y + ky) < p.in_h;
-    lines[ky] = inside ? row.pixel(row.y + ky, left) : row.zeros;
+    const bool inside = row.lines[ky] != nullptr;
+    lines[ky] = inside ? row.lines[ky] + row.column(left) : row.zeros;
     steps[ky] = inside ? p.channels : 0;
   }
   float* out = row.out + static_cast<size_t>(ox) * p.channels;
@@ -126,9 +134,8 @@ void edge_tile(const Row& row, uint32_t ox) {
   const float* pixels[kKernel * kColumns];
   for (int ky = 0; ky < kKernel; ++ky)
     for (int column = 0; column < kColumns; ++column) {
-      const bool inside =
-          static_cast<uint32_t>(row.y + ky) < p.in_h && static_cast<uint32_t>(left + column) < p.in_w;
-      pixels[ky * kColumns + column] = inside ? row.pixel(row.y + ky, left + column) : row.zeros;
+      const bool inside = row.lines[ky] != nullptr && static_cast<uint32_t>(left + column) < p.in_w;
+      pixels[ky * kColumns + column] = inside ? row.lines[ky] + row.column(left + column) : row.zeros;
     }
   const uint32_t count = std::min<uint32_t>(kTile, p.out_w - ox);
   float* out = row.out + static_cast<size_t>(ox) * p.channels;
@@ -160,12 +167,13 @@ Tiles tiles_for(const DepthwiseParams& p) {
   return {};
 }
 
-void run_row(const Row& row, const Tiles& tiles) {
+void run_row(Row& row, const Tiles& tiles) {
   const DepthwiseParams& p = row.p;
   if (tiles.inner == nullptr) {
     for (uint32_t ox = 0; ox < p.out_w; ++ox) any_pixel(row, ox);
     return;
   }
+  for (uint32_t ky = 0; ky < p.kernel_y; ++ky) row.lines[ky] = row.line(row.y + static_cast<int32_t>(ky));
   for (uint32_t ox = 0; ox < p.out_w; ox += kTile) {
     const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
     const int32_t right = static_cast<int32_t>((ox + kTile - 1) * p.stride_x + p.kernel_x) - p.pad_left;
@@ -184,20 +192,22 @@ void depthwise(const Memory& memory, const uint32_t* words, Range range, std::by
   std::byte* registers = scratch + align_up(row_elements * sizeof(float), kTensorAlignment);
   for (uint32_t unit = range.begin; unit < range.end; ++unit) {
     const uint32_t n = unit / p.out_h, oy = unit % p.out_h;
+    float* out = memory.at<float>(p.out) + unit % p.out_rows * row_elements;
     Row row{p,
-            memory.at<float>(p.x) + static_cast<size_t>(n) * p.in_h * p.in_w * p.channels,
+            memory.at<float>(p.x),
             memory.at<float>(p.weights),
             memory.at<float>(p.bias),
             memory.at<float>(p.zeros),
-            p.has_epilogue != 0 ? raw : memory.at<float>(p.out) + unit * row_elements,
+            p.has_epilogue != 0 ? raw : out,
             static_cast<uint32_t>(align_up(p.channels, kWidth)),
+            n * p.in_h,
             static_cast<int32_t>(oy * p.stride_y) - p.pad_top,
             simd::splat(p.low),
-            simd::splat(p.high)};
+            simd::splat(p.high),
+            {}};
     run_row(row, tiles);
     if (p.has_epilogue != 0)
-      run_program(memory, words, {unit * p.out_w, (unit + 1) * p.out_w}, memory.at<float>(p.out), raw,
-                  unit * p.out_w, registers);
+      run_program(memory, words, {unit * p.out_w, (unit + 1) * p.out_w}, out, raw, registers);
   }
 }
 

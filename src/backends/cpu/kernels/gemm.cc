@@ -126,7 +126,13 @@ class GemmBlock {
   // Columns `columns` of rows [first, first + count) of the grid; results go to the output, or one row after
   // another to `raw`.
   void run(uint32_t first, uint32_t count, Range columns, float* raw) {
-    for (uint32_t r = 0; r < count; ++r) fill_pointers(first + r, r, raw);
+    for (uint32_t r = 0; r < count;) {
+      const uint32_t line = (first + r) / p_.grid_w, gx = (first + r) % p_.grid_w;
+      const uint32_t pixels = std::min(count - r, p_.grid_w - gx);
+      fill_targets(line, gx, {r, r + pixels}, raw);
+      fill_pixels(line, gx, {r, r + pixels});
+      r += pixels;
+    }
     // A single last row goes over several panels at once.
     const uint32_t tiled = count % kTileRows == 1 ? count - 1 : count;
     for (uint32_t column = columns.begin; column < columns.end; column += kTileColumns)
@@ -156,31 +162,51 @@ class GemmBlock {
             simd::splat(p_.high)};
   }
 
-  void fill_pointers(uint32_t row, uint32_t r, float* raw) {
-    const uint32_t gx = row % p_.grid_w, gy = row / p_.grid_w % p_.grid_h, n = row / p_.grid_w / p_.grid_h;
-    const size_t oy = static_cast<size_t>(gy) * p_.grid_stride_y + p_.grid_y;
+  // Where rows `slots` of the block write: neighbours in row `line` of the grid, all images counted, from
+  // `gx`.
+  void fill_targets(uint32_t line, uint32_t gx, Range slots, float* raw) {
+    const size_t oy = size_t{line / p_.grid_h} * p_.out_h + line % p_.grid_h * p_.grid_stride_y + p_.grid_y;
     const size_t ox = static_cast<size_t>(gx) * p_.grid_stride_x + p_.grid_x;
-    targets_[r] = raw != nullptr
-                      ? raw + static_cast<size_t>(r) * p_.out_channels
-                      : out_ + ((static_cast<size_t>(n) * p_.out_h + oy) * p_.out_w + ox) * p_.out_channels;
-    const float** slot = pixels_ + static_cast<size_t>(r) * taps_;
+    float* to = raw != nullptr ? raw + static_cast<size_t>(slots.begin) * p_.out_channels
+                               : out_ + (oy % p_.out_rows * p_.out_w + ox) * p_.out_channels;
+    const size_t step = static_cast<size_t>(raw != nullptr ? 1 : p_.grid_stride_x) * p_.out_channels;
+    for (uint32_t r = slots.begin; r < slots.end; ++r, to += step) targets_[r] = to;
+  }
+
+  // What the same rows read.
+  void fill_pixels(uint32_t line, uint32_t gx, Range slots) {
+    const uint32_t n = line / p_.grid_h, gy = line % p_.grid_h;
     const int32_t left = static_cast<int32_t>(gx * p_.stride_x) - p_.pad_left;
     for (uint32_t ky = 0; ky < p_.kernel_y; ++ky) {
       const int32_t iy = static_cast<int32_t>(gy * p_.stride_y + ky * p_.dilation_y) - p_.pad_top;
       const bool inside = static_cast<uint32_t>(iy) < p_.in_h;
-      const float* line =
-          inside ? x_ + (static_cast<size_t>(n) * p_.in_h + static_cast<size_t>(iy)) * p_.in_w * p_.channels
-                 : nullptr;
-      if (p_.merge_x != 0) {
-        *slot++ = inside ? merged_pixels(line, left, r * p_.kernel_y + ky) : zeros_;
-        continue;
-      }
+      const size_t row = inside ? (size_t{n} * p_.in_h + static_cast<uint32_t>(iy)) % p_.x_rows : 0;
+      const float* start = inside ? x_ + row * p_.in_w * p_.channels : nullptr;
+      if (p_.merge_x != 0)
+        fill_merged(start, left, ky, slots);
+      else
+        fill_taps(start, left, ky, slots);
+    }
+  }
+
+  // Taps (ky, ...) of the rows' windows, in the input's row at `start` (null: outside).
+  void fill_taps(const float* start, int32_t left, uint32_t ky, Range slots) {
+    const float** slot = pixels_ + static_cast<size_t>(slots.begin) * taps_ + ky * p_.kernel_x;
+    for (uint32_t r = slots.begin; r < slots.end;
+         ++r, slot += taps_, left += static_cast<int32_t>(p_.stride_x))
       for (uint32_t kx = 0; kx < p_.kernel_x; ++kx) {
         const int32_t ix = left + static_cast<int32_t>(kx * p_.dilation_x);
-        *slot++ = inside && static_cast<uint32_t>(ix) < p_.in_w ? line + static_cast<size_t>(ix) * p_.channels
-                                                                : zeros_;
+        slot[kx] = start != nullptr && static_cast<uint32_t>(ix) < p_.in_w
+                       ? start + static_cast<size_t>(ix) * p_.channels
+                       : zeros_;
       }
-    }
+  }
+
+  void fill_merged(const float* start, int32_t left, uint32_t ky, Range slots) {
+    const float** slot = pixels_ + static_cast<size_t>(slots.begin) * taps_ + ky;
+    for (uint32_t r = slots.begin; r < slots.end;
+         ++r, slot += taps_, left += static_cast<int32_t>(p_.stride_x))
+      *slot = start != nullptr ? merged_pixels(start, left, r * p_.kernel_y + ky) : zeros_;
   }
 
   // The pixels under one row of the window, one after another: in place, or copied beside zeros at the
@@ -211,6 +237,19 @@ class GemmBlock {
   float* edges_;
 };
 
+// The program at `words` over `rows` of raw results. In the output they may go on at its start.
+void run_epilogue(const Memory& memory, const GemmParams& p, const uint32_t* words, Range rows,
+                  const float* raw, std::byte* registers) {
+  const uint32_t held = p.out_rows * p.grid_w;
+  while (rows.begin < rows.end) {
+    const uint32_t at = rows.begin % held, count = std::min(rows.end - rows.begin, held - at);
+    run_program(memory, words, {rows.begin, rows.begin + count},
+                memory.at<float>(p.out) + static_cast<size_t>(at) * p.out_channels, raw, registers);
+    raw += static_cast<size_t>(count) * p.out_channels;
+    rows.begin += count;
+  }
+}
+
 }  // namespace
 
 void gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
@@ -221,13 +260,19 @@ void gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* s
   std::byte* registers = scratch + layout.registers;
   const uint32_t rows = p.batch * p.grid_h * p.grid_w;
   const uint32_t column_blocks = (p.out_channels + p.block_columns - 1) / p.block_columns;
-  for (uint32_t unit = range.begin; unit < range.end; ++unit) {
-    const uint32_t first = unit / column_blocks * p.block_rows, count = std::min(p.block_rows, rows - first);
+  for (uint32_t unit = range.begin; unit < range.end;) {
+    // Units of whole rows follow each other: blocks need not end with them.
+    const uint32_t units = column_blocks == 1 ? range.end - unit : 1;
     const uint32_t column = unit % column_blocks * p.block_columns;
-    block.run(first, count, {column, std::min(column + p.block_columns, p.out_channels)},
-              p.has_epilogue != 0 ? raw : nullptr);
-    if (p.has_epilogue != 0)
-      run_program(memory, words, {first, first + count}, memory.at<float>(p.out), raw, first, registers);
+    const Range columns{column, std::min(column + p.block_columns, p.out_channels)};
+    uint32_t first = unit / column_blocks * p.unit_rows;
+    const uint32_t last = std::min(first + units * p.unit_rows, rows);
+    for (uint32_t count; first < last; first += count) {
+      count = std::min(p.block_rows, last - first);
+      block.run(first, count, columns, p.has_epilogue != 0 ? raw : nullptr);
+      if (p.has_epilogue != 0) run_epilogue(memory, p, words, {first, first + count}, raw, registers);
+    }
+    unit += units;
   }
 }
 

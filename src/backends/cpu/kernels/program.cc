@@ -166,21 +166,19 @@ class Program {
 }  // namespace
 
 void run_program(const Memory& memory, const uint32_t* words, Range rows, float* out, const float* raw,
-                 uint32_t raw_first_row, std::byte* scratch) {
+                 std::byte* scratch) {
   Program program(memory, words, scratch);
   const uint32_t columns = program.columns();
-  const auto raw_row = [&](uint32_t row) {
-    return raw != nullptr ? raw + static_cast<size_t>(row - raw_first_row) * columns : nullptr;
-  };
   for (uint32_t row = rows.begin; row < rows.end;) {
-    float* to = out + static_cast<size_t>(row) * columns;
+    const size_t at = static_cast<size_t>(row - rows.begin) * columns;
+    float* to = out + at;
+    const float* from = raw != nullptr ? raw + at : nullptr;
     const uint32_t count = std::min(program.rows_per_tile(), rows.end - row);
     if (program.rows_per_tile() > 1) {
-      program.run_tile(row, count, 0, count * columns, to, raw_row(row));
+      program.run_tile(row, count, 0, count * columns, to, from);
     } else {
       for (uint32_t column = 0; column < columns; column += kTileElements)
-        program.run_tile(row, 1, column, std::min(kTileElements, columns - column), to + column,
-                         raw_row(row));
+        program.run_tile(row, 1, column, std::min(kTileElements, columns - column), to + column, from);
     }
     row += count;
   }
@@ -188,7 +186,9 @@ void run_program(const Memory& memory, const uint32_t* words, Range rows, float*
 
 void elementwise(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
   const auto params = read_params<ElementwiseParams>(words);
-  run_program(memory, words, range, memory.at<float>(params.out), nullptr, 0, scratch);
+  const uint32_t* at = words;
+  const size_t columns = read_params<ProgramHeader>(at).columns;
+  run_program(memory, words, range, memory.at<float>(params.out) + range.begin * columns, nullptr, scratch);
 }
 
 }  // namespace linnet::cpu

@@ -16,9 +16,9 @@ constexpr uint64_t program_scratch_bytes(uint64_t operands, uint64_t instruction
   return (operands + instructions) * kTileElements * sizeof(float);
 }
 
-// Evaluates the program at `words` for rows [range.begin, range.end) into `out` (row 0 at out, rows `columns`
-// apart). `raw` stands for operands without a ref: element (r, c) at raw[(r - raw_first_row) * columns + c].
+// Evaluates the program at `words` for `rows` into `out`: row rows.begin at out, rows `columns` apart. `raw`
+// stands for operands without a ref, and lies as `out` does.
 void run_program(const Memory& memory, const uint32_t* words, Range rows, float* out, const float* raw,
-                 uint32_t raw_first_row, std::byte* scratch);
+                 std::byte* scratch);
 
 }  // namespace linnet::cpu

@@ -88,6 +88,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
   params.has_epilogue = has_program ? 1 : 0;
   const auto threads = static_cast<uint32_t>(lowering.threads());
   params.block_rows = block_rows_for(params, rows, threads);
+  params.unit_rows = params.block_rows;
   params.block_columns = block_columns_for(params, rows, threads);
 
   std::vector<uint32_t> words;
@@ -98,7 +99,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
     scratch += scratch_of(epilogue.program);
   }
   lowering.need_scratch(scratch);
-  lowering.emit(PlanOp::Gemm, divide_up(rows, params.block_rows) * divide_up(columns, params.block_columns),
+  lowering.emit(PlanOp::Gemm, divide_up(rows, params.unit_rows) * divide_up(columns, params.block_columns),
                 int64_t{rows} * columns * taps * channels, words);
 }
 

@@ -15,7 +15,7 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   const bool transposed = node.attrs.get_bool(Attr::transpose_b, false);
   GemmParams p{};
   p.batch = 1;
-  p.in_h = p.out_h = p.grid_h = 1;
+  p.in_h = p.out_h = p.grid_h = p.x_rows = p.out_rows = 1;
   p.channels = static_cast<uint32_t>(a.back());
   p.in_w = p.out_w = p.grid_w = static_cast<uint32_t>(y.elements() / y.back());
   p.out_channels = static_cast<uint32_t>(b[transposed ? 0 : 1]);

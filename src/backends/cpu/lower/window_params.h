@@ -14,6 +14,10 @@ void set_images(Params& p, const Shape& x, const Shape& y) {
   p.channels = static_cast<uint32_t>(x[3]);
   p.out_h = static_cast<uint32_t>(y[1]);
   p.out_w = static_cast<uint32_t>(y[2]);
+  if constexpr (requires { p.x_rows; }) {
+    p.x_rows = p.batch * p.in_h;
+    p.out_rows = p.batch * p.out_h;
+  }
 }
 
 template <class Params>

@@ -5,8 +5,15 @@ namespace {
 
 using namespace testing;
 
+// Both passes, as the pipeline runs them.
+Result<int> fuse(Graph& graph) {
+  TRY_ASSIGN(const int chains, fuse_elementwise(graph));
+  TRY_ASSIGN(const int epilogues, fuse_epilogues(graph));
+  return chains + epilogues;
+}
+
 TEST(FuseElementwise, ComposesAChain) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[2,3]
 input %s: f32[3]
 %a: f32[2,3] = elementwise(%x) {expr=neg($0)}
@@ -24,7 +31,7 @@ output %c
 }
 
 TEST(FuseElementwise, InlinesScalars) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[2,3]
 const %three: f32[] = [3]
 const %sixth: f32[1,1] = [0.166666672]
@@ -43,7 +50,7 @@ output %c
 
 // Without the constant the result would have another shape.
 TEST(FuseElementwise, KeepsAScalarThatGivesTheShape) {
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[2]
 const %one: f32[1,1] = [1]
 %a: f32[1,2] = elementwise(%x, %one) {expr=add($0, $1)}
@@ -52,7 +59,7 @@ output %a
 }
 
 TEST(FuseElementwise, MakesAnEpilogue) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[1,2,2,2]
 const %w: f32[1,1,2,2] = [1, 2, 3, 4]
 const %b: f32[2] = [5, 6]
@@ -75,7 +82,7 @@ output %c as "y"
 
 // The epilogue's operands come after the bias, so there has to be one.
 TEST(FuseElementwise, AddsABiasBeforeOperands) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[1,2]
 input %r: f32[1,3]
 const %w: f32[2,3] = [1, 2, 3, 4, 5, 6]
@@ -96,7 +103,7 @@ output %c as "y"
 
 // Of two candidates the later one takes the operation: the other is there when it runs.
 TEST(FuseElementwise, PicksTheLastComputedOperand) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[1,2]
 const %w: f32[2,2] = [1, 2, 3, 4]
 const %b: f32[2] = [0, 0]
@@ -120,7 +127,7 @@ output %e as "y"
 
 // An operand computed after the structured op moves in front of it.
 TEST(FuseElementwise, SortsOperandsBeforeTheirEpilogue) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[1,2]
 const %w: f32[2,2] = [1, 2, 3, 4]
 const %b: f32[2] = [0, 0]
@@ -141,7 +148,7 @@ output %c as "y"
 }
 
 TEST(FuseElementwise, TakesTheSameOperandTwice) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[1,2]
 const %w: f32[2,2] = [1, 2, 3, 4]
 %c: f32[1,2] = matmul(%x, %w)
@@ -158,7 +165,7 @@ output %c as "y"
 }
 
 TEST(FuseElementwise, DropsOperandsThatItDoesNotUse) {
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[2]
 input %z: f32[2]
 %y: f32[2] = elementwise(%z, %x) {expr=neg($1)}
@@ -175,18 +182,18 @@ output %y
 
 // An operand that the expression does not use may still be what gives the result its shape.
 TEST(FuseElementwise, KeepsOperandsThatGiveTheShape) {
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[2,3]
 input %s: f32[3]
 %y: f32[2,3] = elementwise(%x, %s) {expr=neg($1)}
 output %y
 )");
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[2,3]
 %y: f32[2,3] = elementwise(%x) {expr=add(1, 2)}
 output %y
 )");
-  expect_pass(fuse_elementwise, R"(
+  expect_pass(fuse, R"(
 input %x: f32[2,3]
 input %s: f32[3]
 %a: f32[2,3] = elementwise(%x, %s) {expr=neg($1)}
@@ -204,14 +211,14 @@ output %y
 
 TEST(FuseElementwise, LeavesTheRest) {
   // A result that a port shows, and one with two users.
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[2]
 %a: f32[2] = elementwise(%x) {expr=neg($0)}
 %b: f32[2] = elementwise(%a) {expr=exp($0)}
 output %b
 output %a
 )");
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[1,2]
 const %w: f32[2,2] = [1, 2, 3, 4]
 %c: f32[1,2] = matmul(%x, %w)
@@ -223,14 +230,14 @@ output %y
 output %z
 )");
   // An operand that is smaller than the result, in a chain and before an epilogue.
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[2]
 input %z: f32[3,2]
 %a: f32[2] = elementwise(%x) {expr=exp($0)}
 %b: f32[3,2] = elementwise(%a, %z) {expr=add($0, $1)}
 output %b
 )");
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[1,2]
 input %z: f32[3,2]
 const %w: f32[2,2] = [1, 2, 3, 4]
@@ -239,13 +246,13 @@ const %w: f32[2,2] = [1, 2, 3, 4]
 output %b
 )");
   // Other types than f32, and ops that take no epilogue.
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: i32[2]
 %a: i32[2] = elementwise(%x) {expr=neg($0)}
 %b: i32[2] = elementwise(%a) {expr=abs($0)}
 output %b
 )");
-  expect_untouched(fuse_elementwise, R"(
+  expect_untouched(fuse, R"(
 input %x: f32[2]
 %a: f32[2] = softmax(%x)
 %b: f32[2] = elementwise(%a) {expr=log($0)}

@@ -21,8 +21,10 @@ Result<int> fold_affine(Graph& graph);
 Result<int> merge_pads(Graph& graph);
 // Keeps one of several nodes that compute the same.
 Result<int> eliminate_common_subexpressions(Graph& graph);
-// Composes elementwise nodes into the elementwise node after them, or into the epilogue of the structured op
-// before them; scalar constants become part of the expression.
+// Composes elementwise nodes into the elementwise node after them; scalar constants become part of the
+// expression.
 Result<int> fuse_elementwise(Graph& graph);
+// Composes elementwise nodes into the epilogue of the structured op before them.
+Result<int> fuse_epilogues(Graph& graph);
 
 }  // namespace linnet

@@ -27,6 +27,8 @@ constexpr Pass kPasses[] = {
     // Before fusion, which copies expressions into their users.
     {"eliminate_common_subexpressions", eliminate_common_subexpressions},
     {"fuse_elementwise", fuse_elementwise},
+    // Last: an epilogue hides the node from all other patterns.
+    {"fuse_epilogues", fuse_epilogues},
 };
 
 }  // namespace

@@ -58,6 +58,10 @@ float Attrs::get_float(Attr key, float fallback) const {
   const auto* value = get_as<float>(*this, key);
   return value != nullptr ? *value : fallback;
 }
+DType Attrs::get_dtype(Attr key, DType fallback) const {
+  const auto* value = get_as<DType>(*this, key);
+  return value != nullptr ? *value : fallback;
+}
 
 bool Attrs::get_bool(Attr key, bool fallback) const {
   const auto* value = get_as<bool>(*this, key);

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "graph/expr.h"
+#include "graph/ranges.h"
 #include "graph/type.h"
 
 namespace linnet {
@@ -48,6 +49,7 @@ class Attrs {
   // Empty where absent.
   std::span<const int64_t> get_ints(Attr key) const;
   std::string_view get_string(Attr key, std::string_view fallback) const;
+  DType get_dtype(Attr key, DType fallback) const;
   const Expr* get_expr(Attr key) const;
   bool operator==(const Attrs&) const = default;
 
@@ -87,6 +89,8 @@ class Graph {
  public:
   std::vector<GraphPort> inputs;
   std::vector<GraphPort> outputs;
+  // Empty: the graph was not calibrated.
+  Ranges ranges;
 
   // Nodes in an order in which each comes after what it uses.
   const std::vector<Node>& nodes() const { return nodes_; }

@@ -13,6 +13,9 @@ inline constexpr int32_t kMaxCode = 127;
 // Codes of weights are -kMaxWeightCode .. kMaxWeightCode, with zero point 0.
 inline constexpr int32_t kMaxWeightCode = 127;
 
+// Sums of so many products, and a bias of as much, fit 32 bits.
+inline constexpr int64_t kMaxCodeDepth = (int64_t{1} << 30) / (kMaxCode * (kMaxWeightCode + 1));
+
 struct Quantization {
   float scale = 1;
   int32_t zero_point = 0;

@@ -9,7 +9,7 @@ namespace {
 constexpr AttrDef kAttrs[] = {{Attr::dtype, AttrType::DType, true}};
 
 DType target(const Attrs& attrs) {
-  return std::get<DType>(*attrs.find(Attr::dtype));
+  return attrs.get_dtype(Attr::dtype, DType::F32);
 }
 
 Result<void> infer(const InferContext& context) {

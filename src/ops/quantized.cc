@@ -47,11 +47,9 @@ Result<void> expect_requantisation(const InferContext& context, int32_t channels
     if (context.shape(i).rank() != 1 || context.shape(i)[0] != channels)
       return fail(ErrorCode::ShapeMismatch, "%s has shape %s, must have %d channels",
                   i == 2 ? "the bias" : "the multiplier", context.shape(i).to_string().c_str(), channels);
-  // Half of the range is left to the bias.
-  constexpr int64_t kMostDepth = (int64_t{1} << 30) / (kMaxCode * (kMaxWeightCode + 1));
-  if (depth > kMostDepth)
+  if (depth > kMaxCodeDepth)
     return fail(ErrorCode::TooLarge, "sums of %lld products do not fit 32 bits, %lld do",
-                static_cast<long long>(depth), static_cast<long long>(kMostDepth));
+                static_cast<long long>(depth), static_cast<long long>(kMaxCodeDepth));
   return expect_codes(context.node.attrs);
 }
 

@@ -1,7 +1,8 @@
 // quantized_conv2d(x i8[N,H,W,C], w i8[kh,kw,C,O], bias i32[O], multiplier f32[O], residual i8[N,H',W',O]?)
 // -> i8[N,H',W',O]. The exact sum bias + w * (x - input_zero), padding counting 0, times the channel's
 // multiplier; then, of the residual, + (residual - other_zero) * other_scale; then the code of that. All
-// after the sum in f32.
+// after the sum in f32. With dtype=f32 the result is the product with the multiplier itself, no code, and
+// there is no residual.
 #include "ops/definitions.h"
 #include "ops/quantized.h"
 
@@ -17,7 +18,8 @@ constexpr AttrDef kAttrs[] = {kStridesAttr,
                               kLowAttr,
                               kHighAttr,
                               {Attr::other_zero, AttrType::Int},
-                              {Attr::other_scale, AttrType::Float}};
+                              {Attr::other_scale, AttrType::Float},
+                              {Attr::dtype, AttrType::DType}};
 
 Result<void> infer(const InferContext& context) {
   TRY(expect_image_and_kernel(context, 2, DType::I8));
@@ -25,7 +27,10 @@ Result<void> infer(const InferContext& context) {
   const Shape& w = context.shape(1);
   TRY(expect_requantisation(context, w[3], int64_t{w[0]} * w[1] * w[2]));
   TRY_ASSIGN(const Window window, make_window(context.node.attrs, x, w[0], w[1]));
-  TRY(context.set_output(DType::I8, Shape{x[0], window.y.output, window.x.output, w[3]}));
+  const DType result = context.node.attrs.get_dtype(Attr::dtype, DType::I8);
+  if (result != DType::I8 && (result != DType::F32 || context.input_count() > 4))
+    return fail(ErrorCode::InvalidAttribute, "the result can be i8, or f32 where there is no residual");
+  TRY(context.set_output(result, Shape{x[0], window.y.output, window.x.output, w[3]}));
   if (context.input_count() < 5) return {};
   TRY(expect_type(context, 4, "the residual", DType::I8, -1));
   if (!(context.shape(4) == context.outputs[0]->shape))
@@ -47,7 +52,8 @@ void reference(const ReferenceContext& context) {
   const float residual_scale = attrs.get_float(Attr::other_scale, 1);
   const Window window = window_of(attrs, x.shape, w.shape[0], w.shape[1]);
   const int32_t channels = x.shape[3], filters = w.shape[3];
-  int8_t* out = context.outputs[0].as<int8_t>();
+  const bool is_f32 = context.outputs[0].dtype == DType::F32;
+  int64_t at = 0;
   for (int32_t n = 0; n < x.shape[0]; ++n)
     for (int32_t oy = 0; oy < window.y.output; ++oy)
       for (int32_t ox = 0; ox < window.x.output; ++ox)
@@ -60,7 +66,10 @@ void reference(const ReferenceContext& context) {
           });
           float value = static_cast<float>(sum) * multiplier[o];
           if (residual != nullptr) value += static_cast<float>(*residual++ - residual_zero) * residual_scale;
-          *out++ = to_code(value, range);
+          if (is_f32)
+            context.outputs[0].as<float>()[at++] = value;
+          else
+            context.outputs[0].as<int8_t>()[at++] = to_code(value, range);
         }
 }
 
@@ -106,6 +115,12 @@ const %w: i8[1,1,130,77] = random(11)
 const %b: i32[77] = random(12)
 const %m: f32[77] = splat(0.0004)
 %y = quantized_conv2d(%x, %w, %b, %m) {input_zero=64, zero=64}
+output %y)",
+    R"(input %x: i8[3,1,1,130]
+const %w: i8[1,1,130,77] = random(11)
+const %b: i32[77] = random(12)
+const %m: f32[77] = splat(0.0004)
+%y = quantized_conv2d(%x, %w, %b, %m) {input_zero=64, dtype=f32}
 output %y)",
     R"(input %x: i8[1,6,6,8]
 const %w: i8[1,1,8,8] = random(13)

@@ -226,6 +226,8 @@ TEST(ShapeRules, Codes) {
        "node 'y' (quantized_conv2d): low 9 is above high 8"},
       {conv + "quantized_conv2d(%x, %w, %b, %m, %r)",
        "node 'y' (quantized_conv2d): the residual has shape [1,4,4,7], the result [1,4,4,8]"},
+      {conv + "quantized_conv2d(%x, %w, %b, %m) {dtype=i32}",
+       "node 'y' (quantized_conv2d): the result can be i8, or f32 where there is no residual"},
       {"input %x: i8[1,1,1,70000]\nconst %w: i8[1,1,70000,1] = random(1)\nconst %b: i32[1] = "
        "random(1)\nconst %m: "
        "f32[1] = splat(1)\n%y = quantized_conv2d(%x, %w, %b, %m)",

@@ -1,5 +1,8 @@
 #include "passes/pipeline.h"
 
+#include <algorithm>
+#include <span>
+
 #include "graph/verify.h"
 #include "passes/passes.h"
 
@@ -27,15 +30,15 @@ constexpr Pass kPasses[] = {
     // Before fusion, which copies expressions into their users.
     {"eliminate_common_subexpressions", eliminate_common_subexpressions},
     {"fuse_elementwise", fuse_elementwise},
+    // Values now have the names under which they were calibrated; epilogues would hide some of them.
+    {"quantize", quantize},
     // Last: an epilogue hides the node from all other patterns.
     {"fuse_epilogues", fuse_epilogues},
 };
 
-}  // namespace
-
-Result<std::vector<PassReport>> run_passes(Graph& graph) {
+Result<std::vector<PassReport>> run(Graph& graph, std::span<const Pass> passes) {
   std::vector<PassReport> reports;
-  for (const Pass& pass : kPasses) {
+  for (const Pass& pass : passes) {
     const size_t before = graph.node_count();
     auto rewrites = pass.run(graph);
     if (!rewrites) return std::unexpected(rewrites.error().within(pass.name));
@@ -44,6 +47,17 @@ Result<std::vector<PassReport>> run_passes(Graph& graph) {
   }
   graph.drop_unused_constants();
   return reports;
+}
+
+}  // namespace
+
+Result<std::vector<PassReport>> simplify(Graph& graph) {
+  const auto* end = std::ranges::find_if(kPasses, [](const Pass& pass) { return pass.run == quantize; });
+  return run(graph, {kPasses, end});
+}
+
+Result<std::vector<PassReport>> run_passes(Graph& graph) {
+  return run(graph, kPasses);
 }
 
 }  // namespace linnet

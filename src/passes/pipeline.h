@@ -16,6 +16,8 @@ struct PassReport {
   int rewrites;
 };
 
+// Runs the passes before quantisation: what is left are the values that calibration measures.
+Result<std::vector<PassReport>> simplify(Graph& graph);
 // Runs all passes in their order, verifying the graph after each. Fails with the pass's name in front.
 Result<std::vector<PassReport>> run_passes(Graph& graph);
 

@@ -42,6 +42,7 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
                                              CompileReport* report) {
   const int threads = std::clamp(options.threads, 1, ThreadPool::kMaxThreads);
   TRY(verify(graph));
+  if (!options.quantize) graph.ranges.clear();
   CompileReport details;
   details.nodes_before = graph.node_count();
   if (options.optimise) {

@@ -19,6 +19,8 @@ struct CompileOptions {
   int64_t parallel_cost = 60'000;
   // Off: no passes, reference kernels only. The slow oracle of the tests.
   bool optimise = true;
+  // Off: a calibrated graph is compiled in f32 all the same.
+  bool quantize = true;
 };
 
 struct CompileReport {

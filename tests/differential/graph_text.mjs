@@ -90,6 +90,7 @@ function toCodes(value, { zero = 0, low = 0, high = 127 }) {
 /** Sums over codes to codes: bias, multiplier, and a residual where there is one. */
 function requantise(sums, attrs, bias, multiplier, residual) {
   let value = tf.mul(tf.add(sums, tf.cast(bias, 'float32')), multiplier);
+  if (attrs.dtype === 'f32') return value;
   if (residual) value = tf.add(value, tf.mul(tf.sub(residual, attrs.other_zero ?? 0), attrs.other_scale));
   return toCodes(value, attrs);
 }

@@ -236,5 +236,23 @@ TEST(TfjsModel, TellsWhatItHolds) {
   EXPECT_EQ(TfjsModel::parse("{\"a\": }").error().code(), ErrorCode::MalformedJson);
 }
 
+TEST(GraphImport, ReadsRanges) {
+  const auto with_ranges = [](const std::string& ranges) {
+    ModelText text = square_model();
+    text.root("\"userDefinedMetadata\": {\"linnet\": {\"ranges\": " + ranges + "}}");
+    return text;
+  };
+  const auto graph = with_ranges("{\"x\": [-1, 2.5], \"y\": [0, 0]}").import();
+  ASSERT_TRUE(graph) << error_of(graph);
+  const Ranges expected{{"x", {-1, 2.5}}, {"y", {0, 0}}};
+  EXPECT_EQ(graph->ranges, expected);
+  for (const char* wrong : {"{\"x\": [1, 0]}", "{\"x\": [0, 1, 2]}", "{\"x\": [0, 1e39]}"})
+    EXPECT_EQ(error_of(TfjsModel::parse(with_ranges(wrong).json())),
+              "malformed model: userDefinedMetadata.linnet.ranges.x is no range [low, high]");
+  EXPECT_EQ(TfjsModel::parse(with_ranges("[1]").json()).error().code(), ErrorCode::MalformedModel);
+  EXPECT_EQ(TfjsModel::parse(with_ranges("{\"x\": [\"0\", 1]}").json()).error().code(),
+            ErrorCode::MalformedModel);
+}
+
 }  // namespace
 }  // namespace linnet

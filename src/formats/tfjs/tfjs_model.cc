@@ -3,6 +3,7 @@
 #include "formats/tfjs/graph_import.h"
 #include "formats/tfjs/json.h"
 #include "formats/tfjs/layers_import.h"
+#include "formats/tfjs/ranges.h"
 #include "formats/tfjs/weights.h"
 
 namespace linnet {
@@ -11,8 +12,11 @@ namespace {
 
 class Model final : public TfjsModel {
  public:
-  Model(std::unique_ptr<JsonDocument> document, Weights weights, std::string metadata)
-      : document_(std::move(document)), weights_(std::move(weights)), metadata_(std::move(metadata)) {
+  Model(std::unique_ptr<JsonDocument> document, Weights weights, std::string metadata, Ranges ranges)
+      : document_(std::move(document)),
+        weights_(std::move(weights)),
+        metadata_(std::move(metadata)),
+        ranges_(std::move(ranges)) {
     layers_ = find_layers_model(document_->root());
   }
 
@@ -31,6 +35,7 @@ class Model final : public TfjsModel {
     auto graph = layers_ ? import_layers_model(layers_, weights_, options)
                          : import_graph_model(document_->root(), weights_, options);
     weights_.release_shards();
+    if (graph) graph->ranges = ranges_;
     return graph;
   }
 
@@ -38,6 +43,7 @@ class Model final : public TfjsModel {
   std::unique_ptr<JsonDocument> document_;
   Weights weights_;
   std::string metadata_;
+  Ranges ranges_;
   Json layers_;
 };
 
@@ -54,7 +60,9 @@ Result<std::unique_ptr<TfjsModel>> TfjsModel::parse(std::string_view json) {
   TRY_ASSIGN(Weights weights, Weights::parse(root["weightsManifest"]));
   std::string_view metadata = json_member_text(json, "userDefinedMetadata");
   if (!root["userDefinedMetadata"] || metadata.empty()) metadata = "{}";
-  return std::make_unique<Model>(std::move(document), std::move(weights), std::string(metadata));
+  TRY_ASSIGN(Ranges ranges, read_ranges(root["userDefinedMetadata"]));
+  return std::make_unique<Model>(std::move(document), std::move(weights), std::string(metadata),
+                                 std::move(ranges));
 }
 
 }  // namespace linnet

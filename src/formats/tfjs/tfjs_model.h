@@ -54,11 +54,11 @@ class TfjsModel {
   // `userDefinedMetadata` as JSON text, "{}" where absent.
   virtual const std::string& metadata_json() const = 0;
 
-  // Builds the graph from the topology and all shards, which it lets go. Inputs and outputs carry the names
-  // of the signature where there is one, else the node's or layer's. Fails with MissingWeight (a shard that
-  // has not been set, a weight that the manifest does not list), InvalidArgument (a shape of `options` is
-  // needed, or does not fit), MissingNode, Cycle, UnsupportedOp (op and node), TooLarge, or an op's own shape
-  // error.
+  // Builds the graph from the topology and all shards, which it lets go, with the ranges in the metadata, if
+  // any. Inputs and outputs carry the names of the signature where there is one, else the node's or layer's.
+  // Fails with MissingWeight (a shard that has not been set, a weight that the manifest does not list),
+  // InvalidArgument (a shape of `options` is needed, or does not fit), MissingNode, Cycle, UnsupportedOp (op
+  // and node), TooLarge, or an op's own shape error.
   virtual Result<Graph> to_graph(const TfjsOptions& options) = 0;
 };
 

@@ -1,0 +1,19 @@
+// What calibration saw of a graph's values.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+namespace linnet {
+
+// The real numbers that a value takes.
+struct ValueRange {
+  float low = 0;
+  float high = 0;
+  bool operator==(const ValueRange&) const = default;
+};
+
+// By the name of the value after the passes that precede quantisation (passes/pipeline.h).
+using Ranges = std::unordered_map<std::string, ValueRange>;
+
+}  // namespace linnet

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "formats/tfjs/shared_models.h"
+#include "live/ladder.h"
 #include "runtime/test_session.h"
 
 #if defined(__has_feature)
@@ -98,6 +99,22 @@ TEST(Allocations, NoneInAnyOpsCase) {
     }
 #include "graph/ops.def"
 #undef LINNET_OP
+}
+
+TEST(Allocations, NoneInTheLadder) {
+  const uint64_t before = allocation_count;
+  Ladder ladder({.available = 7, .record = "none", .limits = {}}, 0);
+  for (int frame = 0; frame < 20'000; ++frame) {
+    const double now = frame * 33;
+    const LadderCommand command = ladder.next(now);
+    constexpr LadderEvent answers[] = {LadderEvent::Frame,    LadderEvent::Ready, LadderEvent::Passed,
+                                       LadderEvent::Measured, LadderEvent::Frame, LadderEvent::Lost};
+    const auto action = static_cast<size_t>(command.action);
+    if (action < std::size(answers)) ladder.event(answers[action], command.rung, now, 10 + frame % 7, "text");
+  }
+  EXPECT_TRUE(ladder.decided());
+  EXPECT_EQ(ladder.record(1e6).view().empty() || ladder.explain().view().empty(), false);
+  EXPECT_EQ(allocation_count - before, 0u);
 }
 
 void fill_inputs(Session& session) {

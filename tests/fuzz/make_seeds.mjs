@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { imageSeeds, npySeeds } from './seeds_binary.mjs';
+import { choiceRecordSeeds } from './seeds_live.mjs';
 import { planSeeds } from './seeds_plan.mjs';
 import { exprSeeds, textSeeds } from './seeds_text.mjs';
 import { tfjsSeeds } from './seeds_tfjs.mjs';
@@ -13,6 +14,7 @@ import { tfjsSeeds } from './seeds_tfjs.mjs';
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'seeds');
 
 const targets = {
+  choice_record_fuzz: choiceRecordSeeds,
   expr_fuzz: exprSeeds,
   image_fuzz: imageSeeds,
   npy_fuzz: npySeeds,

@@ -30,6 +30,18 @@ if(LINNET_WASM_THREADS)
     -Wl,--export=__stack_pointer,--export=__wasm_init_tls,--export=__tls_size,--export=__tls_align)
 endif()
 
+# linnet-live.wasm: the ladder, for the page's own thread. It has no heap, so it does without a start and imports nothing.
+if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
+  file(GLOB live_sources CONFIGURE_DEPENDS src/live/*.cc)
+  list(FILTER live_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+  add_executable(linnet-live ${live_sources} src/abi/live_exports.cc)
+  target_include_directories(linnet-live PRIVATE src)
+  target_link_libraries(linnet-live PRIVATE linnet_flags)
+  target_compile_options(linnet-live PRIVATE -Oz)
+  target_link_options(linnet-live PRIVATE
+    -nostartfiles -Wl,--no-entry,--stack-first,-z,stack-size=16384 -Wl,--gc-sections,--strip-all,-O3)
+endif()
+
 # The op suite as a WASI command. Only the ops' own files hold cases; theirs here come before the engine's.
 file(GLOB op_sources CONFIGURE_DEPENDS src/ops/*.cc)
 list(FILTER op_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")

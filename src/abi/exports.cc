@@ -258,6 +258,7 @@ u32 given(const Result<u32>& result) {
 #define LINNET_ABI_FUNCTION(result, name, arguments) \
   extern "C" __attribute__((export_name(#name))) result linnet_##name arguments;
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments)
+#define LINNET_ABI_LIVE_FUNCTION(result, name, arguments)
 #include "abi/abi.def"
 
 u32 linnet_abi_hash() {

@@ -22,6 +22,7 @@ static_assert(sizeof(void*) == sizeof(ptr), "the boundary is that of wasm32");
   ;
 #define LINNET_ABI_FUNCTION(result, name, arguments)
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments)
+#define LINNET_ABI_LIVE_FUNCTION(result, name, arguments)
 #include "abi/abi.def"
 #undef LINNET_ABI_CONSTANT
 #undef LINNET_ABI_STRUCT
@@ -30,6 +31,7 @@ static_assert(sizeof(void*) == sizeof(ptr), "the boundary is that of wasm32");
 #undef LINNET_ABI_END
 #undef LINNET_ABI_FUNCTION
 #undef LINNET_ABI_THREAD_FUNCTION
+#undef LINNET_ABI_LIVE_FUNCTION
 
 // FNV-1a.
 constexpr u32 mix(u32 hash, std::string_view text) {
@@ -51,6 +53,7 @@ consteval u32 layout_hash() {
 #define LINNET_ABI_END(name)
 #define LINNET_ABI_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
+#define LINNET_ABI_LIVE_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #include "abi/abi.def"
 #undef LINNET_ABI_CONSTANT
 #undef LINNET_ABI_STRUCT
@@ -59,6 +62,7 @@ consteval u32 layout_hash() {
 #undef LINNET_ABI_END
 #undef LINNET_ABI_FUNCTION
 #undef LINNET_ABI_THREAD_FUNCTION
+#undef LINNET_ABI_LIVE_FUNCTION
 #define LINNET_ERROR(name, number, title) hash = mix(mix(hash, #name), u32{number});
 #include "base/errors.def"
 #undef LINNET_ERROR

@@ -1,5 +1,6 @@
 #include "live/choice_record.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace linnet {
@@ -26,7 +27,7 @@ class Scanner {
   bool at_end() const { return ok_ && rest_.empty(); }
 
   void skip(std::string_view word) {
-    ok_ = ok_ && rest_.starts_with(word);
+    ok_ = ok_ && starts_with(word);
     if (ok_) rest_.remove_prefix(word.size());
   }
 
@@ -47,38 +48,42 @@ class Scanner {
     uint64_t value = 0;
     ok_ = ok_ && rest_.size() >= 16;
     for (size_t i = 0; ok_ && i < 16; ++i) {
-      const size_t digit = std::string_view("0123456789abcdef").find(rest_[i]);
-      ok_ = digit < 16;
-      value = value << 4 | digit;
+      const char c = rest_[i];
+      ok_ = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+      value = value << 4 | static_cast<uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
     }
     if (ok_) rest_.remove_prefix(16);
     return value;
   }
 
   Rung rung() {
-    const size_t end = rest_.find('\n');
-    const auto rung = rung_from_name(rest_.substr(0, end));
-    ok_ = ok_ && rung && end != std::string_view::npos;
-    if (!ok_) return Rung::Wasm;
-    rest_.remove_prefix(end);
-    return *rung;
+    for (int i = 0; ok_ && i < kRungCount; ++i) {
+      const std::string_view name = rung_name(static_cast<Rung>(i));
+      if (!starts_with(name)) continue;
+      rest_.remove_prefix(name.size());
+      return static_cast<Rung>(i);
+    }
+    ok_ = false;
+    return Rung::Wasm;
   }
 
  private:
+  // Not string_view's own, which brings the library's reporting of errors with it.
+  bool starts_with(std::string_view word) const {
+    return rest_.size() >= word.size() && std::equal(word.begin(), word.end(), rest_.begin());
+  }
+
   std::string_view rest_;
   bool ok_ = true;
 };
 
 }  // namespace
 
-uint64_t choice_key(std::span<const std::string_view> parts) {
-  uint64_t hash = 14695981039346656037u;
-  const auto mix = [&hash](uint64_t byte) { hash = (hash ^ byte) * 1099511628211u; };
-  for (const std::string_view part : parts) {
-    for (int shift = 0; shift < 32; shift += 8) mix(part.size() >> shift & 255);
-    for (const char c : part) mix(static_cast<uint8_t>(c));
-  }
-  return hash;
+uint64_t add_to_key(uint64_t key, std::string_view part) {
+  const auto mix = [&key](uint64_t byte) { key = (key ^ byte) * 1099511628211u; };
+  for (int shift = 0; shift < 32; shift += 8) mix(part.size() >> shift & 255);
+  for (const char c : part) mix(static_cast<uint8_t>(c));
+  return key;
 }
 
 FixedText<kRecordBytes> print_record(const ChoiceRecord& record) {

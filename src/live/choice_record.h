@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
 
 #include "live/fixed_text.h"
@@ -12,9 +11,10 @@
 
 namespace linnet {
 
-// A choice holds for one application version, engine version, model, and device with its browser: the parts,
-// in a fixed order. The key is 64-bit FNV-1a over their lengths and bytes.
-uint64_t choice_key(std::span<const std::string_view> parts);
+// A choice holds for one application version, engine version, model, and device with its browser. The key is
+// a hash of these parts in a fixed order: 64-bit FNV-1a over their lengths and bytes, begun with kEmptyKey.
+inline constexpr uint64_t kEmptyKey = 14695981039346656037u;
+uint64_t add_to_key(uint64_t key, std::string_view part);
 
 struct ChoiceRecord {
   struct Measured {

@@ -73,7 +73,9 @@ TEST(ChoiceRecord, IsUsedForItsOwnKeyTimeAndDevice) {
 
 TEST(ChoiceKey, TellsPartsApart) {
   const auto key = [](std::initializer_list<std::string_view> parts) {
-    return choice_key({parts.begin(), parts.size()});
+    uint64_t value = kEmptyKey;
+    for (const std::string_view part : parts) value = add_to_key(value, part);
+    return value;
   };
   EXPECT_EQ(key({"app 1", "engine 2"}), key({"app 1", "engine 2"}));
   EXPECT_NE(key({"ab", "c"}), key({"a", "bc"}));

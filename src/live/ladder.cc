@@ -195,7 +195,7 @@ void Ladder::lose(Rung rung, double now, std::string_view text) {
     return skip(rung, why.view());
   }
   data.reason = Reason(text);
-  data.retry_at = now + limits_.backoff * std::exp2(data.attempts);
+  data.retry_at = now + limits_.backoff * static_cast<double>(uint64_t{1} << std::min(data.attempts, 20));
   ++data.attempts;
   data.wanted = data.recovering = true;
   // Nothing may hold up the last resort.

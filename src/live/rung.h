@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 namespace linnet {
@@ -20,12 +19,6 @@ constexpr std::string_view rung_title(Rung rung) {
 constexpr std::string_view rung_name(Rung rung) {
   constexpr std::string_view names[] = {"wasm", "webgl2", "webgpu"};
   return names[static_cast<int>(rung)];
-}
-
-constexpr std::optional<Rung> rung_from_name(std::string_view name) {
-  for (int i = 0; i < kRungCount; ++i)
-    if (rung_name(static_cast<Rung>(i)) == name) return static_cast<Rung>(i);
-  return std::nullopt;
 }
 
 constexpr uint32_t rung_bit(Rung rung) {

@@ -23,6 +23,12 @@ const constants = [];
 const structs = new Map();
 const functions = [];
 const threadFunctions = [];
+const liveFunctions = [];
+const functionsOf = {
+  LINNET_ABI_FUNCTION: functions,
+  LINNET_ABI_THREAD_FUNCTION: threadFunctions,
+  LINNET_ABI_LIVE_FUNCTION: liveFunctions,
+};
 const defs = entries('src/abi/abi.def');
 
 // A struct's fields must be known before its hash, which opens with its size.
@@ -64,9 +70,10 @@ for (const [macro, rest] of defs) {
     case 'LINNET_ABI_END':
       break;
     case 'LINNET_ABI_FUNCTION':
-    case 'LINNET_ABI_THREAD_FUNCTION': {
+    case 'LINNET_ABI_THREAD_FUNCTION':
+    case 'LINNET_ABI_LIVE_FUNCTION': {
       const [, result, name, args] = rest.match(/^(\w+), (\w+), (\(.*\))$/);
-      (macro === 'LINNET_ABI_FUNCTION' ? functions : threadFunctions).push({ result, name, args });
+      functionsOf[macro].push({ result, name, args });
       mixText(result + name + args);
       break;
     }
@@ -96,6 +103,7 @@ const text = [
     enumOf(name, [...struct.fields.map((field) => `${field.name} = ${field.offset}`), `sizeof = ${struct.size}`]),
   ),
   `export interface EngineExports {\n${functions.map(signature).join('\n')}\n}\n`,
+  `export interface LiveExports {\n${liveFunctions.map(signature).join('\n')}\n}\n`,
   `export interface HelperExports {\n${threadFunctions.map(signature).join('\n')}\n}\n`,
   '// The number of each error code at the boundary, and the words that open its messages.',
   `export const errorCodes = {\n${errors.map(([name, n, title]) => `  ${name}: [${n}, '${title}'],`).join('\n')}\n} as const;`,

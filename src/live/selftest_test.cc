@@ -1,7 +1,8 @@
-#include "live/self_test.h"
+#include "live/selftest.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -29,6 +30,20 @@ TEST(SelfTestInput, IsEvenAndAlwaysTheSame) {
   EXPECT_EQ(self_test_element(0u, 0, 0u), 0x1p-24f * 8379828.0f);
   EXPECT_EQ(self_test_element(7u, 1, 1000u), 0x1p-24f * 16124743.0f);
   EXPECT_EQ(self_test_element(4294967295u, 3, 4294967295u), 0x1p-24f * 786951.0f);
+}
+
+TEST(SelfTestInput, FillsInPiecesWithinItsRange) {
+  const SelfTestInput spec{.seed = 5, .low = -2, .high = 3};
+  std::vector<float> all(1000), part(300), whole(1000);
+  fill_self_test_input(spec, 0, 0, false, all);
+  fill_self_test_input(spec, 0, 600, false, part);
+  EXPECT_TRUE(std::equal(part.begin(), part.end(), all.begin() + 600));
+  EXPECT_GE(*std::min_element(all.begin(), all.end()), -2.0f);
+  EXPECT_LE(*std::max_element(all.begin(), all.end()), 3.0f);
+  fill_self_test_input(spec, 1, 0, true, whole);
+  for (const float value : whole) ASSERT_EQ(value, std::round(value));
+  EXPECT_EQ(*std::min_element(whole.begin(), whole.end()), -2.0f);
+  EXPECT_EQ(*std::max_element(whole.begin(), whole.end()), 3.0f);
 }
 
 TEST(CompareOutputs, IsRelativeToTheRange) {

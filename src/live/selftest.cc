@@ -1,4 +1,4 @@
-#include "live/self_test.h"
+#include "live/selftest.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +22,17 @@ bool all_finite(std::span<const float> values) {
 
 float self_test_element(uint32_t seed, uint32_t input, uint32_t index) {
   return static_cast<float>(pcg(index + pcg(input + pcg(seed))) >> 8) * 0x1p-24f;
+}
+
+void fill_self_test_input(const SelfTestInput& spec, uint32_t input, uint32_t first, bool whole,
+                          std::span<float> values) {
+  const float span = spec.high - spec.low + (whole ? 1.0f : 0.0f);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const float value =
+        spec.low + span * self_test_element(spec.seed, input, first + static_cast<uint32_t>(i));
+    // The sum may round up to what lies beyond.
+    values[i] = std::min(whole ? std::floor(value) : value, spec.high);
+  }
 }
 
 Difference compare_outputs(std::span<const float> expected, std::span<const float> actual, double range) {

@@ -14,6 +14,17 @@ namespace linnet {
 // Rendering").
 float self_test_element(uint32_t seed, uint32_t input, uint32_t index);
 
+// The input of a self-test: evenly distributed numbers from `low` to `high`.
+struct SelfTestInput {
+  uint32_t seed = 0;
+  float low = 0;
+  float high = 1;
+};
+
+// Elements `first` and following of input `input`, whole numbers from `low` to `high` where `whole` says so.
+void fill_self_test_input(const SelfTestInput& spec, uint32_t input, uint32_t first, bool whole,
+                          std::span<float> values);
+
 // How far `actual` is from `expected`, whose elements are all finite.
 struct Difference {
   // The largest difference as a part of the range; infinite where `actual` is not finite somewhere.

@@ -54,17 +54,9 @@ Result<Classifier> Classifier::load(const ModelFlags& flags, const PreprocessFla
   TRY_ASSIGN(classifier.model_, load_model(flags));
   const Session& session = *classifier.model_.session;
   const std::string& location = classifier.location();
-  if (session.inputs().size() != 1) {
-    return fail(ErrorCode::ShapeMismatch, "%s: not an image classifier: it has %zu inputs", location.c_str(),
-                session.inputs().size());
-  }
-  const PlanPort& input = session.inputs()[0];
-  auto choice = choose_preprocessing(classifier.model_.metadata, preprocessing, input.dtype);
-  if (!choice) return std::unexpected(choice.error().within(location));
-  classifier.choice_ = std::move(*choice);
-  // Any image will do to see whether the input can take one.
-  auto probe = Preprocessor::create(1, 1, input.dtype, input.shape, classifier.choice_.spec);
-  if (!probe) return std::unexpected(probe.error().within("input '" + input.name + "'").within(location));
+  auto input = ImageInput::create(session, classifier.model_.metadata, preprocessing);
+  if (!input) return std::unexpected(input.error().within(location));
+  classifier.input_ = std::move(*input);
   auto chosen = choose_output(session.outputs(), output);
   if (!chosen) return std::unexpected(chosen.error().within(location));
   classifier.output_ = *chosen;
@@ -74,14 +66,9 @@ Result<Classifier> Classifier::load(const ModelFlags& flags, const PreprocessFla
 
 Result<Classification> Classifier::classify(const Image& image, const std::string& save_input) {
   Session& session = *model_.session;
-  const PlanPort& input = session.inputs()[0];
-  if (!preprocessor_ || preprocessor_->width() != image.width || preprocessor_->height() != image.height) {
-    TRY_ASSIGN(preprocessor_,
-               Preprocessor::create(image.width, image.height, input.dtype, input.shape, choice_.spec));
-  }
-  preprocessor_->run(image.view(), session.input(0));
+  TRY(input_.fill(session, image));
   if (!save_input.empty()) {
-    const NamedTensor tensor{input.name, session.input(0)};
+    const NamedTensor tensor{session.inputs()[0].name, session.input(0)};
     TRY(write_tensors({&tensor, 1}, save_input));
   }
   Classification result;

@@ -2,15 +2,12 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "cli/image.h"
+#include "cli/image_input.h"
 #include "cli/model_source.h"
-#include "cli/preprocessing.h"
-#include "vision/preprocess.h"
 
 namespace linnet {
 
@@ -29,7 +26,7 @@ class Classifier {
 
   size_t classes() const { return classes_; }
   const std::string& location() const { return model_.location; }
-  const PreprocessChoice& preprocessing() const { return choice_; }
+  const PreprocessChoice& preprocessing() const { return input_.preprocessing(); }
 
   // `save_input`: where write_tensors puts the model's input, for other programs to use the same; empty:
   // nowhere.
@@ -38,8 +35,7 @@ class Classifier {
  private:
   Classifier() = default;
   LoadedModel model_;
-  PreprocessChoice choice_;
-  std::optional<Preprocessor> preprocessor_;  // for the size of the last image
+  ImageInput input_;
   size_t output_ = 0;
   size_t classes_ = 0;
 };

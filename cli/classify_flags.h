@@ -17,7 +17,8 @@ struct ClassifyFlags {
   PreprocessFlags preprocessing() const { return {.normalisation = normalisation, .fit = fit, .crop = crop}; }
 };
 
-inline void add_classify_flags(CLI::App& app, ClassifyFlags& flags) {
+// The flags about images alone.
+inline void add_image_flags(CLI::App& app, ClassifyFlags& flags) {
   app.add_option(
          "--normalisation", flags.normalisation,
          "Range of the input: unit (0 to 1), pm1 (-1 to 1), imagenet (mean and deviation of its channels), "
@@ -31,6 +32,10 @@ inline void add_classify_flags(CLI::App& app, ClassifyFlags& flags) {
                  "For --fit crop: side of the centre square as a fraction of the shorter side "
                  "(0.875 by itself)")
       ->type_name("FRACTION");
+}
+
+inline void add_classify_flags(CLI::App& app, ClassifyFlags& flags) {
+  add_image_flags(app, flags);
   app.add_option("--output", flags.output, "Output with the classes, for models of several")
       ->type_name("NAME");
 }

@@ -54,8 +54,8 @@ int dispatch(int argc, const char* const* argv) {
       "MODEL is a directory with a model.json, the path of such a file, or an http(s) URL.\n"
       "Results go to stdout, all else to stderr. Exit status: 0 done, 1 the work failed, 2 wrong usage.\n"
       "'linnet SUBCOMMAND --help' shows the flags of a subcommand.");
-  const Command commands[] = {add_inspect(app), add_run(app), add_classify(app), add_evaluate(app),
-                              add_bench(app)};
+  const Command commands[] = {add_inspect(app),  add_run(app),   add_classify(app),
+                              add_evaluate(app), add_bench(app), add_quantize(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -86,6 +86,7 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
       ->type_name("NAME=SHAPE")
       ->take_all();
   if (!runs) return;
+  app.add_flag("--f32", flags.f32, "Compute in f32 even where the model is calibrated for int8");
   app.add_option("--threads", flags.threads, "Threads to compute with")
       ->type_name("N")
       ->check(CLI::Range(1, ThreadPool::kMaxThreads))

@@ -29,6 +29,7 @@ Command add_run(CLI::App& parent);
 Command add_classify(CLI::App& parent);
 Command add_evaluate(CLI::App& parent);
 Command add_bench(CLI::App& parent);
+Command add_quantize(CLI::App& parent);
 
 // Declares MODEL and --shape, which all have, and --threads where the model is run.
 void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs);

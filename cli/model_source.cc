@@ -133,7 +133,9 @@ Result<LoadedModel> load_model(const ModelFlags& flags) {
   const auto compile = [&]() -> Result<std::unique_ptr<Session>> {
     TRY_ASSIGN(Graph graph, source.model->to_graph(options));
     source.model.reset();
-    return compile_cpu(std::move(graph), {.threads = flags.threads, .optimise = !flags.reference}, nullptr);
+    return compile_cpu(std::move(graph),
+                       {.threads = flags.threads, .optimise = !flags.reference, .quantize = !flags.f32},
+                       nullptr);
   };
   auto session = compile();
   if (!session) return std::unexpected(session.error().within(loaded.location));

@@ -38,6 +38,7 @@ struct ModelFlags {
   std::string model;
   int threads = 1;
   bool reference = false;
+  bool f32 = false;
   std::vector<std::string> shapes;
 };
 

@@ -1,6 +1,6 @@
 // What the subcommands answer for a model whose answers are known.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { colourModel, linnet, npy, npyValues, png, scratchFolder, writeModel } from './fixtures.mjs';
@@ -201,4 +201,64 @@ test('bench accounts for all of the model', async () => {
   assert.equal(steps(found.kernels), steps(found.nodes));
   assert.equal((await json('bench', model, '--runs', '1')).nodes, undefined);
   assert.match((await ok('bench', model, '--runs', '1', '--per-op')).stdout, /^node +kernel +steps +MACs/m);
+});
+
+test('quantize calibrates a model that then answers in int8', async () => {
+  const samples = join(folder, 'samples');
+  mkdirSync(samples);
+  for (const [name, pixel] of [['a', [255, 0, 0]], ['b', [0, 255, 0]], ['c', [0, 0, 255]]])
+    writeFileSync(join(samples, `${name}.png`), png(4, 4, pixel));
+  writeFileSync(join(samples, 'notes.txt'), 'not a sample');
+  const target = join(folder, 'int8');
+  const made = await json('quantize', model, '--int8', '--calibrate', samples, '-o', target);
+  assert.equal(made.model, join(target, 'model.json'));
+  assert.equal(made.samples, 3);
+  const written = JSON.parse(readFileSync(made.model, 'utf8'));
+  const { linnet: extra, ...metadata } = written.userDefinedMetadata;
+  assert.deepEqual(metadata, { normalisation: 'unit' });
+  assert.deepEqual(extra.ranges, { image: [0, 1], mean: [0, 1], scores: [0, 10] });
+  // Nothing else has changed, in model.json or in the weights.
+  const source = JSON.parse(readFileSync(join(model, 'model.json'), 'utf8'));
+  assert.deepEqual({ ...written, userDefinedMetadata: metadata }, source);
+  assert.deepEqual(readFileSync(join(target, 'weights.bin')), readFileSync(join(model, 'weights.bin')));
+
+  const { ops_optimised: ops } = await json('inspect', target);
+  assert.ok(ops.quantized_conv2d === 1 && ops.matmul === undefined, JSON.stringify(ops));
+  for (const file of [red, green, blue]) {
+    const [int8, f32] = [await json('classify', target, file), await json('classify', target, file, '--f32')];
+    assert.equal(int8.images[0].top[0].index, f32.images[0].top[0].index);
+  }
+  // Calibrating again replaces the ranges.
+  const again = join(folder, 'again');
+  await json('quantize', target, '--int8', '--calibrate', samples, '--limit', '1', '-o', again);
+  const ranges = JSON.parse(readFileSync(join(again, 'model.json'), 'utf8')).userDefinedMetadata.linnet.ranges;
+  assert.deepEqual(ranges.scores, [0, 10]);
+  assert.deepEqual(ranges.image, [0, 1]);
+});
+
+const samplesOf = (file) => {
+  const directory = join(folder, 'one');
+  mkdirSync(directory);
+  copyFileSync(file, join(directory, 'one.png'));
+  return directory;
+};
+
+test('quantize refuses samples that cannot calibrate', async () => {
+  const empty = join(folder, 'empty');
+  const black = join(folder, 'black');
+  const broken = join(folder, 'broken');
+  for (const directory of [empty, black, broken]) mkdirSync(directory);
+  writeFileSync(join(black, 'a.png'), png(4, 4, [0, 0, 0]));
+  writeFileSync(join(broken, 'a.npy'), npy([1, 4, 4, 3], new Float32Array(48).fill(NaN)));
+  const refuse = async (directory, target, code, message) => {
+    const result = await linnet('quantize', model, '--int8', '--calibrate', directory, '-o', target);
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, message);
+  };
+  const target = join(folder, 'refused');
+  await refuse(empty, target, 1, /empty: no JPEG, PNG, WebP or \.npy files/);
+  await refuse(black, target, 2, /every value stays the same/);
+  await refuse(broken, target, 2, /a\.npy: the value 'image' is not finite/);
+  assert.equal(existsSync(target), false);
+  await refuse(samplesOf(red), model, 2, /the model itself lies there/);
 });

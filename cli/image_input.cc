@@ -1,0 +1,29 @@
+#include "cli/image_input.h"
+
+namespace linnet {
+
+Result<ImageInput> ImageInput::create(const Session& session, std::string_view metadata,
+                                      const PreprocessFlags& flags) {
+  if (session.inputs().size() != 1)
+    return fail(ErrorCode::ShapeMismatch, "no model of one image: it has %zu inputs",
+                session.inputs().size());
+  const PlanPort& input = session.inputs()[0];
+  ImageInput result;
+  TRY_ASSIGN(result.choice_, choose_preprocessing(metadata, flags, input.dtype));
+  // Any image will do to see whether the input can take one.
+  auto probe = Preprocessor::create(1, 1, input.dtype, input.shape, result.choice_.spec);
+  if (!probe) return std::unexpected(probe.error().within("input '" + input.name + "'"));
+  return result;
+}
+
+Result<void> ImageInput::fill(Session& session, const Image& image) {
+  const PlanPort& input = session.inputs()[0];
+  if (!preprocessor_ || preprocessor_->width() != image.width || preprocessor_->height() != image.height) {
+    TRY_ASSIGN(preprocessor_,
+               Preprocessor::create(image.width, image.height, input.dtype, input.shape, choice_.spec));
+  }
+  preprocessor_->run(image.view(), session.input(0));
+  return {};
+}
+
+}  // namespace linnet

@@ -1,86 +1,22 @@
 // Measures Linnet beside other engines in Chromium. bench/run sets up, builds and calls it; see --help.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { buildRoot, modelsFolder } from '../tests/differential/linnet.mjs';
 import { topologyPath } from '../tests/differential/oracle.mjs';
 import { bundlePeers } from './bundle.mjs';
-import { defaultModels, modelOf } from './models.mjs';
-import { defaultPeers, peers } from './peers.mjs';
-import { summarisePeer, toMarkdown } from './report.mjs';
+import { modelOf } from './models.mjs';
+import { parse, UsageError } from './options.mjs';
+import { peers } from './peers.mjs';
+import { nodesToMarkdown, summariseNodes } from './per_op.mjs';
+import { conditions, summarisePeer, toMarkdown } from './report.mjs';
 import { startServer } from './server.mjs';
-import { describeModel, measurePeaks, measurePeer, withPage } from './session.mjs';
+import { describeModel, measureNodes, measurePeaks, measurePeer, withPage } from './session.mjs';
 import { agreement } from './statistics.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const comparable = Object.keys(peers).filter((name) => name !== 'base');
 const say = (text) => process.stderr.write(`bench: ${text}\n`);
-
-class UsageError extends Error {}
-
-function numbers(text, option) {
-  const list = text.split(',').map(Number);
-  if (list.every((number) => Number.isInteger(number) && number >= 1 && number <= 10_000)) return list;
-  throw new UsageError(`--${option} ${text}: expected whole numbers from 1 to 10000`);
-}
-
-function number(text, option) {
-  const list = numbers(text, option);
-  if (list.length === 1) return list[0];
-  throw new UsageError(`--${option} ${text}: expected one number`);
-}
-
-function parse(argv) {
-  let values;
-  try {
-    const text = (fallback) => ({ type: 'string', default: fallback });
-    ({ values } = parseArgs({
-      args: argv,
-      options: {
-        models: text(defaultModels.join(',')),
-        peers: text(defaultPeers.join(',')),
-        threads: text('1,2'),
-        rounds: text('3'),
-        runs: text('50'),
-        out: text(join(buildRoot, 'bench/results.json')),
-        package: text(join(root, 'web/dist')),
-        base: { type: 'string' },
-        check: { type: 'boolean', default: false },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
-  const options = {
-    models: values.models.split(','),
-    peers: values.peers.split(','),
-    threads: numbers(values.threads, 'threads'),
-    rounds: number(values.rounds, 'rounds'),
-    runs: number(values.runs, 'runs'),
-    out: resolve(values.out),
-    package: resolve(values.package),
-    base: values.base && resolve(values.base),
-    check: values.check,
-    // A slow model gets fewer runs; a fast one still reaches the browser's optimised code before it is timed.
-    seconds: 4,
-    warmUpRuns: 5,
-    warmUpSeconds: 0.5,
-    seeds: [1, 2, 3, 4, 5, 6, 7, 8],
-    // The difference from TensorFlow.js that --check takes: the shared .tflite of its model differs by 2e-3.
-    tolerance: 1e-2,
-  };
-  if (options.check)
-    Object.assign(options, { models: ['kws_ds_cnn'], rounds: 1, runs: 3, warmUpSeconds: 0, seeds: [1] });
-  const unknown = options.peers.find((name) => !comparable.includes(name));
-  if (unknown !== undefined) throw new UsageError(`there is no peer '${unknown}'; there are: ${comparable.join(', ')}`);
-  for (const folder of [options.package, options.base ?? options.package]) {
-    if (!existsSync(join(folder, 'linnet.js'))) throw new UsageError(`${folder} holds no linnet.js; build the package`);
-  }
-  if (options.base) options.peers.splice(1, 0, 'base');
-  return options;
-}
 
 /** Where the peer finds the model, as the page's `config`, or null for a format that is not there. */
 function configOf(model, peer) {
@@ -138,8 +74,9 @@ async function runJobs(server, jobs, options, fail) {
       const title = `${model.name}, ${peer.title}, threads: ${threads}`;
       const runs = { inputs: model.inputs, range: model.range, ...options };
       const seeds = round === 0 ? options.seeds : [];
+      const measure = options.perOp ? measureNodes : measurePeer;
       try {
-        job.rounds.push(await measurePeer({ server, peer, config, runs, seeds }));
+        job.rounds.push(await measure({ server, peer, config, runs, seeds }));
       } catch (error) {
         job.failed = true;
         fail(`${title} failed: ${error.message.split('\n')[0]}`);
@@ -168,6 +105,19 @@ function summariseJob(job, jobs, peaks) {
   });
 }
 
+/** The nodes of one model and number of threads, beside those of the base. */
+function summariseJobNodes(job, jobs, peaks) {
+  const { model, threads } = job;
+  const base = jobs.find((other) => other.peer === 'base' && other.model === model && other.threads === threads);
+  return summariseNodes({
+    model: model.name,
+    threads,
+    profiles: job.rounds,
+    base: base && !base.failed ? base.rounds : null,
+    peaks,
+  });
+}
+
 async function run(options) {
   const peersFolder = join(buildRoot, 'bench/peers');
   await bundlePeers(options.peers.map((name) => peers[name].adapter).concat('linnet'), peersFolder);
@@ -192,12 +142,14 @@ async function run(options) {
     }
     const jobs = planJobs(models, options);
     const peaks = await runJobs(server, jobs, options, fail);
-    const results = jobs.filter(({ failed }) => !failed).map((job) => summariseJob(job, jobs, peaks));
+    const done = jobs.filter(({ failed, peer }) => !failed && !(options.perOp && peer === 'base'));
+    const results = done.map((job) => (options.perOp ? summariseJobNodes : summariseJob)(job, jobs, peaks));
     if (options.check) {
       for (const { peer, threads, agreement: found } of results)
         if (found && !(found.difference < options.tolerance)) fail(`${peers[peer].title}, threads: ${threads}: differs by ${found.difference}`);
     }
-    const notes = models.flatMap(({ name, differs }) =>
+    const compared = options.perOp ? [] : models;
+    const notes = compared.flatMap(({ name, differs }) =>
       Object.entries(differs).map(([format, what]) => `${name}: the ${format} file is ${what}.`),
     );
     return {
@@ -218,12 +170,14 @@ async function run(options) {
 
 try {
   const options = parse(process.argv.slice(2));
-  const unknown = options.models.find((name) => !existsSync(join(modelsFolder, name)));
-  if (unknown !== undefined) throw new UsageError(`--models: there is no ${join(modelsFolder, unknown)}`);
   const report = await run(options);
   mkdirSync(dirname(options.out), { recursive: true });
   writeFileSync(options.out, `${JSON.stringify(report)}\n`);
-  process.stdout.write(toMarkdown(report, peers));
+  process.stdout.write(
+    options.perOp
+      ? [...conditions(report), ...report.results.map(nodesToMarkdown), ...report.notes, ''].join('\n\n')
+      : toMarkdown(report, peers),
+  );
   say(`figures and samples are in ${relative(root, options.out)}`);
   process.exitCode = report.failed ? 1 : 0;
 } catch (error) {

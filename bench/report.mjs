@@ -29,18 +29,18 @@ export function summarisePeer({ model, peer, threads, rounds, macs, peak, agreem
   };
 }
 
-// As aligned Markdown: the first column to the left, the others to the right.
-function table(head, rows) {
+/** As aligned Markdown: the first `texts` columns to the left, the others to the right. */
+export function table(head, rows, texts = 1) {
   const widths = head.map((title, i) => Math.max(3, title.length, ...rows.map((row) => row[i].length)));
-  const line = (cells) => `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
-  const rule = `| ${widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
+  const line = (cells) => `| ${cells.map((cell, i) => (i < texts ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join(' | ')} |`;
+  const rule = `| ${widths.map((width, i) => (i < texts ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
 const time = (ms) => (ms < 10 ? ms.toFixed(2) : ms.toFixed(1));
 const kilobytes = (bytes) => (bytes / 1000).toFixed(0);
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
-const percent = (part) => `${(100 * part).toFixed(0)} %`;
+export const percent = (part) => `${(100 * part).toFixed(0)} %`;
 
 const head = [
   ...['peer', 'median ms', 'p95', 'in worker', 'first', 'load', 'Linnet/peer', 'GFLOP/s', 'of peak'],
@@ -70,14 +70,17 @@ function peerRow(title, result, linnet) {
 
 const absent = (title) => [title, ...head.slice(1).map(() => '-')];
 
+/** Machine and peaks, as lines of text. */
+export const conditions = ({ machine, peaks, options }) => [
+  `${machine.cpu}, ${machine.cores} cores, Chromium ${machine.chromium}, rounds: ${options.rounds}, of at most ${options.runs} runs each.`,
+  `One core's peaks in this run: ${peaks.fma.toFixed(1)} GFLOP/s (relaxed FMA, 128 bits), ${peaks.dot.toFixed(1)} Gop/s (int8 dot product).`,
+];
+
 /** The whole report as Markdown. */
 export function toMarkdown({ machine, peaks, options, models, results, notes }, peers) {
   const find = (model, peer, threads) =>
     results.find((result) => result.model === model && result.peer === peer && result.threads === threads);
-  const parts = [
-    `${machine.cpu}, ${machine.cores} cores, Chromium ${machine.chromium}, rounds: ${options.rounds}, of at most ${options.runs} runs each.`,
-    `One core's peaks in this run: ${peaks.fma.toFixed(1)} GFLOP/s (relaxed FMA, 128 bits), ${peaks.dot.toFixed(1)} Gop/s (int8 dot product).`,
-  ];
+  const parts = conditions({ machine, peaks, options });
   for (const { name, macs } of models) {
     for (const threads of options.threads) {
       const linnet = find(name, 'linnet', threads);

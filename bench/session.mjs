@@ -70,6 +70,14 @@ export function measurePeer({ server, peer, config, runs, seeds }) {
   });
 }
 
+/** Profiles a model in a fresh browser: its nodes with their milliseconds, as Linnet's `model.profile` gives them. */
+export function measureNodes({ server, peer, config, runs }) {
+  return withPage(server.url, async (page) => {
+    await call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...config });
+    return call(page, 'profile', runs);
+  });
+}
+
 /** What a model takes and gives, and its multiply-accumulates, by Linnet itself. */
 export const describeModel = ({ server, peer, config }) =>
   withPage(server.url, (page) => call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...config }));

@@ -2,17 +2,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
+#include <cstring>
 #include <memory>
 
-#include "bench/fma_peak.h"
+#include "bench/peaks.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/progress.h"
 #include "cli/scores.h"
 #include "cli/timing.h"
 #include "graph/op_def.h"
-#include "passes/pipeline.h"
+#include "runtime/profile.h"
 
 namespace linnet {
 namespace {
@@ -24,11 +24,14 @@ struct Options {
   bool json = false;
 };
 
-// A node of the optimised graph, or all that the same kernels run.
+// A node of the optimised graph, or all nodes of one op.
 struct Row {
   std::string node;
-  std::string kernel;  // those of its steps, joined by +
-  size_t steps = 0;
+  std::string op;     // with the window, where there is one: conv2d 1x1
+  std::string shape;  // of first operand and result
+  std::string kernel;
+  DType dtype{};  // of the first operand
+  uint32_t steps = 0;
   int64_t macs = 0;
   double ms = 0;
 };
@@ -37,11 +40,10 @@ struct Findings {
   std::string location;
   std::unique_ptr<Session> session;
   int64_t macs = 0;
-  std::map<std::string, int64_t> macs_of;  // by node
   double first_ms = 0;
   std::vector<double> times;
   double peak = 0;  // GFLOP/s of one core
-  std::vector<Row> nodes, kernels;
+  std::vector<Row> nodes, ops;
 };
 
 double gflops(int64_t macs, double ms) {
@@ -63,59 +65,42 @@ double measure_peak() {
   return best;
 }
 
-// The steps' median milliseconds over several runs, in the order of the plan.
-std::vector<double> profile(Session& session, const std::vector<Buffer>& inputs, int runs) {
-  const size_t steps = session.plan().step_count;
-  std::vector<std::vector<double>> samples(steps);
-  std::vector<double> seconds(steps);
-  for (int i = 0; i < runs; ++i) {
-    set_inputs(session, inputs);
-    std::ranges::fill(seconds, 0);
-    session.run_profiled(seconds);
-    for (size_t step = 0; step < steps; ++step) samples[step].push_back(1000 * seconds[step]);
+Result<std::vector<Row>> profile_nodes(Session& session, int runs) {
+  TRY_ASSIGN(const std::vector<NodeProfile> profiles, profile(session, runs));
+  std::vector<Row> rows;
+  for (const NodeProfile& profile : profiles) {
+    const PlanNode& node = session.plan().nodes[profile.node];
+    std::string op = op_def(node.op).name;
+    if (node.window[0] > 0) op += " " + std::to_string(node.window[0]) + "x" + std::to_string(node.window[1]);
+    rows.push_back({.node = node.name,
+                    .op = std::move(op),
+                    .shape = node.input.to_string() + " -> " + node.output.to_string(),
+                    .kernel = profile.kernel,
+                    .dtype = node.dtype,
+                    .steps = profile.steps,
+                    .macs = node.macs,
+                    .ms = profile.ms});
   }
-  std::vector<double> medians;
-  for (const std::vector<double>& of_step : samples) medians.push_back(percentile(of_step, 0.5));
-  return medians;
-}
-
-// Rows by node, in the order of the plan. MACs are known of nodes, so the steps of one node stay together.
-std::vector<Row> rows_by_node(const Findings& found, const std::vector<double>& step_ms) {
-  const Plan& plan = found.session->plan();
-  std::vector<Row> rows(plan.node_names.size());
-  size_t step = 0;
-  for_each_step(plan, [&](const StepHeader& header, const uint32_t*) {
-    Row& row = rows[header.node];
-    const std::string kernel = plan_op_name(header.op);
-    if (("+" + row.kernel + "+").find("+" + kernel + "+") == std::string::npos) {
-      row.kernel += (row.kernel.empty() ? "" : "+") + kernel;
-    }
-    ++row.steps;
-    row.ms += step_ms[step++];
-  });
-  for (size_t i = 0; i < rows.size(); ++i) {
-    rows[i].node = plan.node_names[i];
-    const auto macs = found.macs_of.find(rows[i].node);
-    if (macs != found.macs_of.end()) rows[i].macs = macs->second;
-  }
-  std::erase_if(rows, [](const Row& row) { return row.steps == 0; });
   return rows;
 }
 
-// The rows' sums by kernel, the slowest first.
-std::vector<Row> sum_by_kernel(const std::vector<Row>& rows) {
-  std::map<std::string, Row> sums;
-  for (const Row& row : rows) {
-    Row& sum = sums[row.kernel];
-    sum.kernel = row.kernel;
-    sum.steps += row.steps;
-    sum.macs += row.macs;
-    sum.ms += row.ms;
+// The nodes' sums by op, element type and kernel, the slowest first.
+std::vector<Row> sum_by_op(const std::vector<Row>& nodes) {
+  std::vector<Row> sums;
+  for (const Row& node : nodes) {
+    const auto same = [&node](const Row& sum) {
+      return sum.op == node.op && sum.dtype == node.dtype && sum.kernel == node.kernel;
+    };
+    auto found = std::ranges::find_if(sums, same);
+    if (found == sums.end())
+      found = sums.insert(
+          sums.end(), {.node = {}, .op = node.op, .shape = {}, .kernel = node.kernel, .dtype = node.dtype});
+    found->steps += node.steps;
+    found->macs += node.macs;
+    found->ms += node.ms;
   }
-  std::vector<Row> sorted;
-  for (auto& [kernel, sum] : sums) sorted.push_back(std::move(sum));
-  std::ranges::stable_sort(sorted, std::greater(), &Row::ms);
-  return sorted;
+  std::ranges::stable_sort(sums, std::greater(), &Row::ms);
+  return sums;
 }
 
 double total_ms(const std::vector<Row>& rows) {
@@ -130,6 +115,8 @@ void write_rows(JsonOut& out, const char* key, const std::vector<Row>& rows, dou
   for (const Row& row : rows) {
     out.begin_object();
     if (!row.node.empty()) out.member("node", row.node);
+    out.member("op", row.op).member("dtype", dtype_name(row.dtype));
+    if (!row.shape.empty()) out.member("shape", row.shape);
     out.member("kernel", row.kernel).member("steps", uint64_t{row.steps}).member("macs", row.macs);
     out.member("ms", rounded(row.ms, 5)).member("share", rounded(row.ms / total, 4));
     out.member("gflops", rounded(gflops(row.macs, row.ms), 2));
@@ -150,24 +137,31 @@ void print_json(const Findings& found, const Options& options) {
   out.member("of_peak", rounded(gflops(found.macs, median) / peak, 4));
   if (options.per_op) {
     write_rows(out, "nodes", found.nodes, peak);
-    write_rows(out, "kernels", found.kernels, peak);
+    write_rows(out, "ops", found.ops, peak);
   }
   out.end_object().print();
 }
 
-// A width of 0 leaves the nodes' column out.
-void print_rows(const std::vector<Row>& rows, double peak, int node_width) {
-  const auto print_node = [node_width](const char* node) {
-    if (node_width > 0) std::printf("%-*s ", node_width, node);
-  };
-  const double total = total_ms(rows);
+struct Column {
+  const char* title;
+  std::string Row::*field;
+};
+
+// Only the columns of text that some row fills are shown.
+void print_rows(const std::vector<Row>& rows, double peak) {
+  std::vector<std::pair<Column, int>> columns;
+  for (const Column& column : {Column{"node", &Row::node}, Column{"op", &Row::op},
+                               Column{"shape", &Row::shape}, Column{"kernel", &Row::kernel}}) {
+    size_t width = 0;
+    for (const Row& row : rows) width = std::max(width, (row.*column.field).size());
+    if (width > 0) columns.emplace_back(column, static_cast<int>(std::max(width, std::strlen(column.title))));
+  }
   std::printf("\n");
-  print_node("node");
-  std::printf("%-12s %5s %12s %9s %7s %8s %8s\n", "kernel", "steps", "MACs", "ms", "share", "GFLOP/s",
-              "of peak");
+  for (const auto& [column, width] : columns) std::printf("%-*s ", width, column.title);
+  std::printf("%12s %9s %7s %8s %8s\n", "MACs", "ms", "share", "GFLOP/s", "of peak");
+  const double total = total_ms(rows);
   for (const Row& row : rows) {
-    print_node(row.node.c_str());
-    std::printf("%-12s %5zu ", row.kernel.c_str(), row.steps);
+    for (const auto& [column, width] : columns) std::printf("%-*s ", width, (row.*column.field).c_str());
     if (row.macs == 0) {
       std::printf("%12s %9.4f %5.1f %% %8s %8s\n", "-", row.ms, 100 * row.ms / total, "-", "-");
     } else {
@@ -188,20 +182,14 @@ void print_text(const Findings& found, const Options& options) {
   std::printf("%.1f GFLOP/s, %.0f %% of the peak of %.1f (%.1f for each thread)\n",
               gflops(found.macs, median), 100 * gflops(found.macs, median) / peak, peak, found.peak);
   if (!options.per_op) return;
-  size_t width = 4;
-  for (const Row& row : found.nodes) width = std::max(width, row.node.size());
-  print_rows(found.nodes, peak, static_cast<int>(width));
-  print_rows(found.kernels, peak, 0);
+  print_rows(found.nodes, peak);
+  print_rows(found.ops, peak);
 }
 
 Result<void> compile(const Options& options, TfjsModel& model, Findings& found) {
   TfjsOptions reading;
   for (const std::string& shape : options.model.shapes) TRY(parse_shape_flag(shape, reading));
   TRY_ASSIGN(Graph graph, model.to_graph(reading));
-  // The session keeps no graph, so its nodes' MACs come from one that went through the same passes.
-  Graph optimised = graph;
-  TRY(run_passes(optimised));
-  for (const Node& node : optimised.nodes()) found.macs_of[node.name] += node_macs(optimised, node);
   CompileReport report;
   TRY_ASSIGN(found.session, compile_cpu(std::move(graph), {.threads = options.model.threads}, &report));
   found.macs = report.macs;
@@ -228,8 +216,9 @@ Result<int> bench(const Options& options) {
     }
   }
   if (options.per_op) {
-    found.nodes = rows_by_node(found, profile(session, inputs, options.runs));
-    found.kernels = sum_by_kernel(found.nodes);
+    set_inputs(session, inputs);
+    TRY_ASSIGN(found.nodes, profile_nodes(session, options.runs));
+    found.ops = sum_by_op(found.nodes);
   }
   options.json ? print_json(found, options) : print_text(found, options);
   return kExitOk;
@@ -244,10 +233,10 @@ Command add_bench(CLI::App& parent) {
   add_model_flags(*app, options->model, true);
   app->add_option("--runs", options->runs, "Runs to time, after a first one that is shown apart")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(CLI::Range(1, kMaxProfiledRuns))
       ->capture_default_str();
   app->add_flag("--per-op", options->per_op,
-                "Show each node's kernel, MACs, median time and share of the peak, and sums by kernel");
+                "Show each node's op, shape, kernel, MACs, time and share of the peak, and sums by op");
   add_json_flag(*app, options->json);
   app->footer(
       "Examples:\n"

@@ -11,6 +11,7 @@ endforeach()
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
 set(small_sources ${engine_sources} src/abi/exports.cc src/abi/heap.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd|backends/cpu/kernels|runtime|vision)/")
+list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/profile.cc)
 set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS -Oz)
 # The stack lies first, so that overflowing it traps in place of overwriting data.
 target_link_options(linnet PRIVATE

@@ -47,6 +47,15 @@ async function measure({ inputs, range, warmUpSeconds, warmUpRuns, runs, seconds
   return { first, times, inside };
 }
 
+/** Where the time of the runs goes, node by node, after runs to warm up. */
+async function profile({ inputs, range, warmUpSeconds, profiledRuns }) {
+  feeds = session.prepare(inputsOf(inputs, range, 0));
+  for (const end = now() + warmUpSeconds * 1000; now() < end; ) await session.run(feeds);
+  // The first profile warms up the code that takes the times.
+  await session.profile(feeds, 10);
+  return session.profile(feeds, profiledRuns);
+}
+
 /** The outputs for the inputs of each seed: lists of { name, data } with the elements as base64. */
 async function answers({ inputs, range, seeds }) {
   const all = [];
@@ -76,4 +85,4 @@ async function peaks({ milliseconds }) {
   return { fma: best(instance.exports.fma_peak), dot: best(instance.exports.dot_peak) };
 }
 
-globalThis.bench = { open, measure, answers, peaks };
+globalThis.bench = { open, measure, profile, answers, peaks };

@@ -13,5 +13,6 @@ export async function open({ assets, url, threads }) {
       return outputs;
     },
     inside: () => model.timing.run,
+    profile: (inputs, runs) => model.profile(inputs, runs),
   };
 }

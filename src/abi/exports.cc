@@ -1,5 +1,6 @@
 // The functions that the module exports: handles and flat memory outside, Results and objects inside.
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +12,9 @@
 #include "abi/layout.h"
 #include "base/handles.h"
 #include "formats/tfjs/tfjs_model.h"
+#include "graph/op_def.h"
 #include "runtime/compile.h"
+#include "runtime/profile.h"
 #include "vision/preprocess.h"
 
 namespace linnet::abi {
@@ -55,6 +58,9 @@ struct OpenSession {
   std::vector<PortInfo> outputs;
   SessionInfo info;
   std::optional<ImageInput> image;
+  // The latest profile: NodeInfos.
+  Buffer nodes;
+  ProfileInfo profile;
 };
 
 // What a handle names: one of the two.
@@ -140,15 +146,21 @@ Result<u32> commit_shard(u32 handle, u32 shard, u32 bytes) {
   return 1;
 }
 
+// Gives the rank.
+u32 copy_dims(const Shape& shape, u32* dims) {
+  for (int axis = 0; axis < shape.rank(); ++axis) dims[axis] = static_cast<u32>(shape[axis]);
+  return static_cast<u32>(shape.rank());
+}
+
 PortInfo describe_port(const PlanPort& port, const TensorView& view) {
   PortInfo info = {.name = address(port.name.data()),
                    .name_bytes = static_cast<u32>(port.name.size()),
                    .dtype = static_cast<u32>(port.dtype),
-                   .rank = static_cast<u32>(port.shape.rank()),
+                   .rank = 0,
                    .dims = {},
                    .data = address(view.data),
                    .bytes = static_cast<u32>(view.bytes())};
-  for (int axis = 0; axis < port.shape.rank(); ++axis) info.dims[axis] = static_cast<u32>(port.shape[axis]);
+  info.rank = copy_dims(port.shape, info.dims);
   return info;
 }
 
@@ -188,6 +200,39 @@ Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
                 .weights_bytes = static_cast<u32>(plan.weights.size()),
                 .resident_bytes = static_cast<u32>(session.resident_bytes())};
   return state.handles.add(std::make_unique<Object>(Object{nullptr, std::move(open)}));
+}
+
+NodeInfo describe_node(const PlanNode& node, const NodeProfile& profile) {
+  const char* op = op_def(node.op).name;
+  NodeInfo info = {.name = address(node.name.data()),
+                   .name_bytes = static_cast<u32>(node.name.size()),
+                   .op = address(op),
+                   .op_bytes = static_cast<u32>(std::strlen(op)),
+                   .kernel = address(profile.kernel),
+                   .kernel_bytes = static_cast<u32>(std::strlen(profile.kernel)),
+                   .dtype = static_cast<u32>(node.dtype),
+                   .window = {static_cast<u32>(node.window[0]), static_cast<u32>(node.window[1])},
+                   .input_rank = 0,
+                   .input = {},
+                   .output_rank = 0,
+                   .output = {},
+                   .steps = profile.steps,
+                   .macs = static_cast<f64>(node.macs),
+                   .ms = profile.ms};
+  info.input_rank = copy_dims(node.input, info.input);
+  info.output_rank = copy_dims(node.output, info.output);
+  return info;
+}
+
+Result<ptr> profile_session(u32 handle, u32 runs) {
+  TRY_ASSIGN(OpenSession * open, find_session(handle));
+  TRY_ASSIGN(const std::vector<NodeProfile> rows, profile(*open->session, static_cast<int>(runs)));
+  TRY_ASSIGN(open->nodes, Buffer::allocate(rows.size() * sizeof(NodeInfo)));
+  for (size_t i = 0; i < rows.size(); ++i)
+    reinterpret_cast<NodeInfo*>(open->nodes.data())[i] =
+        describe_node(open->session->plan().nodes[rows[i].node], rows[i]);
+  open->profile = {address(open->nodes.data()), static_cast<u32>(rows.size())};
+  return address(&open->profile);
 }
 
 Result<PreprocessSpec> preprocess_spec(const ImageSpec& image) {
@@ -328,6 +373,10 @@ u32 linnet_session_run(u32 session) {
   if (!open) return keep(open.error());
   (*open)->session->run();
   return 1;
+}
+
+ptr linnet_session_profile(u32 session, u32 runs) {
+  return given(profile_session(session, runs));
 }
 
 ptr linnet_image_prepare(u32 session, u32 input, ptr image_spec) {

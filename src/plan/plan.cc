@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "graph/op_def.h"
+
 namespace linnet {
 
 const char* plan_op_name(PlanOp op) {
@@ -14,6 +16,29 @@ const char* plan_op_name(PlanOp op) {
 #undef LINNET_PLAN_OP
   }
   return nullptr;
+}
+
+PlanNode plan_node(const Graph& graph, const Node& node) {
+  const Value& output = graph.value(node.outputs[0]);
+  const Value& input = node.inputs.empty() ? output : graph.value(node.inputs[0]);
+  PlanNode described = {.name = node.name,
+                        .op = node.op,
+                        .dtype = input.dtype,
+                        .window = {},
+                        .input = input.shape,
+                        .output = output.shape,
+                        .macs = node_macs(graph, node)};
+  if (node.op == Op::conv2d || node.op == Op::depthwise_conv2d || node.op == Op::conv2d_transpose ||
+      node.op == Op::quantized_conv2d || node.op == Op::quantized_depthwise_conv2d) {
+    const Shape& weights = graph.value(node.inputs[1]).shape;
+    described.window[0] = weights[0];
+    described.window[1] = weights[1];
+  } else if (node.op == Op::avg_pool || node.op == Op::max_pool) {
+    const std::span<const int64_t> kernel = node.attrs.get_ints(Attr::kernel);
+    described.window[0] = static_cast<int32_t>(kernel[0]);
+    described.window[1] = static_cast<int32_t>(kernel[1]);
+  }
+  return described;
 }
 
 void Plan::append_step(const StepHeader& header, std::span<const uint32_t> parameters) {
@@ -40,7 +65,7 @@ Result<void> verify_plan(const Plan& plan) {
                   static_cast<unsigned>(header.op));
     if (header.words > plan.words.size() - at - kHeaderWords)
       return fail(ErrorCode::MalformedPlan, "step %zu is cut off at word %zu", steps, at);
-    if (header.node >= plan.node_names.size())
+    if (header.node >= plan.nodes.size())
       return fail(ErrorCode::MalformedPlan, "step %zu names node %u, which does not exist", steps,
                   header.node);
     at += kHeaderWords + header.words;
@@ -65,7 +90,7 @@ std::string print_plan(const Plan& plan) {
   for_each_step(plan, [&](const StepHeader& header, const uint32_t*) {
     std::snprintf(line, sizeof line, "%4zu %-14s units %-6u threads %-2u %3u words  ", step++,
                   plan_op_name(header.op), header.units, header.threads, header.words);
-    text += line + plan.node_names[header.node] + "\n";
+    text += line + plan.nodes[header.node].name + "\n";
   });
   return text;
 }

@@ -45,7 +45,7 @@ struct StepHeader {
   PlanOp op;
   uint16_t words;    // of the parameters
   uint32_t units;    // pieces that threads may share
-  uint32_t node;     // index into Plan::node_names
+  uint32_t node;     // index into Plan::nodes
   uint32_t threads;  // at most so many threads take part
 };
 inline constexpr size_t kHeaderWords = sizeof(StepHeader) / sizeof(uint32_t);
@@ -58,9 +58,21 @@ struct PlanPort {
   Ref ref;
 };
 
+// What a node of the optimised graph computes, for messages and profiles.
+struct PlanNode {
+  std::string name;
+  Op op{};
+  DType dtype{};           // of its first operand
+  int32_t window[2] = {};  // rows and columns of a convolution's or pool's window; 0 for what has none
+  Shape input;             // its first operand's
+  Shape output;
+  int64_t macs = 0;
+};
+PlanNode plan_node(const Graph& graph, const Node& node);
+
 struct Plan {
   std::vector<uint32_t> words;
-  std::vector<std::string> node_names;
+  std::vector<PlanNode> nodes;
   // Nodes that the Reference kernel interprets, by number.
   std::vector<Node> reference_nodes;
   std::vector<PlanPort> inputs;

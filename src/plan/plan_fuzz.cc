@@ -11,7 +11,7 @@ using namespace linnet;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   Plan plan;
-  plan.node_names = {"first", "second", "third"};
+  for (const char* name : {"first", "second", "third"}) plan.nodes.emplace_back().name = name;
   // The first byte is the number of steps that the plan claims.
   plan.step_count = data[0];
   plan.words.resize((size - 1) / sizeof(uint32_t));

@@ -11,7 +11,7 @@ using testing::error_of;
 
 Plan two_steps() {
   Plan plan;
-  plan.node_names = {"first", "second"};
+  for (const char* name : {"first", "second"}) plan.nodes.emplace_back().name = name;
   plan.arena_bytes = 256;
   plan.append_step({PlanOp::Softmax, 0, 4, 0, 1}, std::array{1u, 2u, 3u});
   plan.append_step({PlanOp::CopyRows, 0, 9, 1, 2}, {});

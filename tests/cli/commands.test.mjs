@@ -193,14 +193,15 @@ test('bench accounts for all of the model', async () => {
   assert.equal(found.threads, 2);
   assert.equal(found.macs, 9);
   assert.ok(found.first_ms > 0 && found.p50_ms > 0 && found.p95_ms >= found.p50_ms && found.peak_gflops > 0);
-  for (const rows of [found.nodes, found.kernels]) {
+  for (const rows of [found.nodes, found.ops]) {
     assert.equal(rows.reduce((sum, { macs }) => sum + macs, 0), 9);
     assert.ok(Math.abs(rows.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-2);
   }
   const steps = (rows) => rows.reduce((sum, row) => sum + row.steps, 0);
-  assert.equal(steps(found.kernels), steps(found.nodes));
+  assert.equal(steps(found.ops), steps(found.nodes));
+  for (const { node, op, shape, kernel, dtype } of found.nodes) assert.ok(node && op && shape.includes(' -> ') && kernel && dtype);
   assert.equal((await json('bench', model, '--runs', '1')).nodes, undefined);
-  assert.match((await ok('bench', model, '--runs', '1', '--per-op')).stdout, /^node +kernel +steps +MACs/m);
+  assert.match((await ok('bench', model, '--runs', '1', '--per-op')).stdout, /^node +op +shape +kernel +MACs/m);
 });
 
 test('quantize calibrates a model that then answers in int8', async () => {

@@ -151,6 +151,31 @@ test('answers queued runs in order, each for its own input', () =>
     assert.deepEqual(same, { order: [0, 1, 2, 3, 4, 5], equal: true, different: 6 });
   }));
 
+test('profiles a model node by node, and still runs after', () =>
+  withPage({}, async (page) => {
+    const { nodes, macs, same, codes } = await page.evaluate(async () => {
+      const model = await linnet.loadModel('/small');
+      const input = new Float32Array(model.inputs[0].shape.reduce((a, b) => a * b)).fill(0.5);
+      const before = Object.values(await model.run(input))[0].join();
+      const nodes = await model.profile(input, 7);
+      const after = Object.values(await model.run(input))[0].join();
+      const codes = [];
+      for (const runs of [0, -1, NaN]) codes.push(await model.profile(input, runs).catch(({ code }) => code));
+      codes.push(await model.profile(new Float32Array(1)).catch(({ code }) => code));
+      const { macs } = model;
+      await model.dispose();
+      codes.push(await model.profile(input).catch(({ code }) => code));
+      return { nodes, macs, same: before === after, codes };
+    });
+    assert.equal(nodes.reduce((sum, node) => sum + node.macs, 0), macs);
+    const stem = nodes[0];
+    assert.deepEqual([stem.op, stem.window, stem.dtype, stem.input], ['conv2d', [3, 3], 'f32', [1, size, size, 3]]);
+    for (const { kernel, steps, ms, output } of nodes) assert.ok(kernel && steps > 0 && ms >= 0 && output.length > 0);
+    assert.ok(nodes.some(({ ms }) => ms > 0));
+    assert.ok(same, 'a profile changed what a run gives');
+    assert.deepEqual(codes, ['InvalidArgument', 'InvalidArgument', 'InvalidArgument', 'WrongSize', 'Disposed']);
+  }));
+
 test('prepares images in the worker as the metadata and the options say', () =>
   withPage({ isolate: true }, async (page) => {
     const result = await page.evaluate(async () => {

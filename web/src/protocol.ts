@@ -1,6 +1,6 @@
 // What the page and the engine's worker say to each other.
 import type { ErrorCode } from './errors.js';
-import type { HeapFigures, MemoryFigures, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
+import type { HeapFigures, MemoryFigures, NodeTime, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
 
 export type ModelSource =
   | { readonly kind: 'url'; readonly url: string; readonly request: RequestInit }
@@ -41,7 +41,20 @@ export interface ImageRequest {
   readonly outputs: readonly ArrayBuffer[];
 }
 
-export type Request = LoadRequest | RunRequest | ImageRequest | { readonly type: 'heap' } | { readonly type: 'close' };
+export interface ProfileRequest {
+  readonly type: 'profile';
+  /** All inputs, one after the other. */
+  readonly input: ArrayBuffer;
+  readonly runs: number;
+}
+
+export type Request =
+  | LoadRequest
+  | RunRequest
+  | ImageRequest
+  | ProfileRequest
+  | { readonly type: 'heap' }
+  | { readonly type: 'close' };
 
 export interface LoadReply {
   readonly inputs: readonly TensorInfo[];
@@ -64,6 +77,7 @@ export interface Replies {
   load: LoadReply;
   run: RunReply;
   image: RunReply;
+  profile: readonly NodeTime[];
   heap: HeapFigures;
   close: HeapFigures;
 }

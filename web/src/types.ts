@@ -50,6 +50,27 @@ export interface Timing {
   readonly run: number;
 }
 
+/** A node of the compiled model, and the time that it takes. */
+export interface NodeTime {
+  readonly name: string;
+  /** What it computes. */
+  readonly op: string;
+  /** Rows and columns of a convolution's or pool's window; zeros for what has none. */
+  readonly window: readonly number[];
+  /** Shape and element type of its first operand. */
+  readonly input: readonly number[];
+  readonly dtype: DType;
+  /** Shape of its result. */
+  readonly output: readonly number[];
+  /** The kernel of its last step; steps before only prepare for it. */
+  readonly kernel: string;
+  readonly steps: number;
+  /** Multiply-accumulates. */
+  readonly macs: number;
+  /** Milliseconds in one run: the mean without the slowest tenth. */
+  readonly ms: number;
+}
+
 export interface Progress {
   /** fetch: model.json and weights arrive; compile: the model is being compiled. */
   readonly phase: 'fetch' | 'compile';

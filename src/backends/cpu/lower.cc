@@ -99,8 +99,8 @@ Result<void> Lowering::lower_node(NodeId id, bool only_reference) {
     refs_[node.outputs[0]] = ref(node.inputs[0]);
     return {};
   }
-  node_ = static_cast<uint32_t>(plan_.node_names.size());
-  plan_.node_names.push_back(node.name);
+  node_ = static_cast<uint32_t>(plan_.nodes.size());
+  plan_.nodes.push_back(plan_node(graph_, node));
   if (shape(node.outputs[0]).elements() == 0) return {};
   const LowerFunction lower = only_reference ? nullptr : lowering_of(node.op);
   if (lower != nullptr) {

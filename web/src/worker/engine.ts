@@ -10,12 +10,14 @@ import {
   ImageSpec,
   InputShape,
   ModelInfo,
+  NodeInfo,
   PortInfo,
+  ProfileInfo,
   SessionInfo,
   ShardInfo,
 } from '../generated/abi.js';
 import type { HelperStart, ImagePlan } from '../protocol.js';
-import type { DType, HeapFigures, TensorInfo } from '../types.js';
+import type { DType, HeapFigures, NodeTime, TensorInfo } from '../types.js';
 import { type Printed, wasiImports } from './wasi.js';
 
 interface ReactorExports extends EngineExports {
@@ -183,6 +185,26 @@ export class Engine {
     if (this.#call((e) => e.session_run(session)) === 0) throw this.#lastError();
   }
 
+  /** Profiles `runs` runs on the inputs as they are. */
+  profile(session: number, runs: number): NodeTime[] {
+    const info = this.#must((e) => e.session_profile(session, runs));
+    return Array.from({ length: this.#u32(info + ProfileInfo.node_count) }, (_, i) => {
+      const node = this.#u32(info + ProfileInfo.nodes) + i * NodeInfo.sizeof;
+      return {
+        name: this.#text(node + NodeInfo.name),
+        op: this.#text(node + NodeInfo.op),
+        kernel: this.#text(node + NodeInfo.kernel),
+        dtype: dtypes[this.#u32(node + NodeInfo.dtype)]!,
+        window: this.#u32s(node + NodeInfo.window, 2),
+        input: this.#u32s(node + NodeInfo.input, this.#u32(node + NodeInfo.input_rank)),
+        output: this.#u32s(node + NodeInfo.output, this.#u32(node + NodeInfo.output_rank)),
+        steps: this.#u32(node + NodeInfo.steps),
+        macs: this.#f64(node + NodeInfo.macs),
+        ms: this.#f64(node + NodeInfo.ms),
+      };
+    });
+  }
+
   /** The address at which to put width * height RGBA pixels. */
   prepareImage(session: number, input: number, plan: ImagePlan, width: number, height: number): number {
     const fit = new TextEncoder().encode(plan.fit);
@@ -247,7 +269,7 @@ export class Engine {
     return {
       name: this.#text(info + PortInfo.name),
       dtype: dtypes[this.#u32(info + PortInfo.dtype)]!,
-      shape: Array.from({ length: this.#u32(info + PortInfo.rank) }, (_, axis) => this.#u32(info + PortInfo.dims + 4 * axis)),
+      shape: this.#u32s(info + PortInfo.dims, this.#u32(info + PortInfo.rank)),
       address: this.#u32(info + PortInfo.data),
       bytes: this.#u32(info + PortInfo.bytes),
     };
@@ -298,6 +320,9 @@ export class Engine {
   // Fields of structs in memory. A text is a pointer and a count of bytes.
   #u32(address: number): number {
     return this.#data.getUint32(address, true);
+  }
+  #u32s(address: number, count: number): number[] {
+    return Array.from({ length: count }, (_, i) => this.#u32(address + 4 * i));
   }
   #f64(address: number): number {
     return this.#data.getFloat64(address, true);

@@ -1,7 +1,7 @@
 // The worker that owns one model's engine. It answers one request at a time, in order.
 import { LinnetError, toLinnetError } from '../errors.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, WorkerMessage } from '../protocol.js';
-import type { HeapFigures, TensorInfo } from '../types.js';
+import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
 import { imageSize, PixelReader } from './pixels.js';
 import { readModel } from './read_model.js';
@@ -75,12 +75,13 @@ class Loaded {
   }
 
   run(input: ArrayBuffer, outputs: readonly ArrayBuffer[]): RunReply {
-    let at = 0;
-    for (const port of this.description.inputs) {
-      this.engine.bytes.set(new Uint8Array(input, at, port.bytes), port.address);
-      at += port.bytes;
-    }
+    this.#setInputs(input);
     return this.#infer(input, outputs, 0);
+  }
+
+  profile(input: ArrayBuffer, runs: number): NodeTime[] {
+    this.#setInputs(input);
+    return this.engine.profile(this.session, runs);
   }
 
   async runImage({ image, plan, input, outputs }: ImageRequest): Promise<RunReply> {
@@ -110,6 +111,14 @@ class Loaded {
     return this.engine.heap();
   }
 
+  #setInputs(input: ArrayBuffer): void {
+    let at = 0;
+    for (const port of this.description.inputs) {
+      this.engine.bytes.set(new Uint8Array(input, at, port.bytes), port.address);
+      at += port.bytes;
+    }
+  }
+
   #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[], prepare: number): RunReply {
     const start = performance.now();
     this.engine.run(this.session);
@@ -137,6 +146,8 @@ async function answer(request: Request): Promise<Replies[keyof Replies]> {
       return loaded.run(request.input, request.outputs);
     case 'image':
       return loaded.runImage(request);
+    case 'profile':
+      return loaded.profile(request.input, request.runs);
     case 'heap':
       return loaded.heap();
     case 'close':

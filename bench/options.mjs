@@ -1,0 +1,84 @@
+// What bench/run was asked for.
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { buildRoot, modelsFolder } from '../tests/differential/linnet.mjs';
+import { defaultModels } from './models.mjs';
+import { defaultPeers, peers } from './peers.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const comparable = Object.keys(peers).filter((name) => name !== 'base');
+
+/** Arguments that make no sense. */
+export class UsageError extends Error {}
+
+function numbers(text, option) {
+  const list = text.split(',').map(Number);
+  if (list.every((number) => Number.isInteger(number) && number >= 1 && number <= 10_000)) return list;
+  throw new UsageError(`--${option} ${text}: expected whole numbers from 1 to 10000`);
+}
+
+function number(text, option) {
+  const list = numbers(text, option);
+  if (list.length === 1) return list[0];
+  throw new UsageError(`--${option} ${text}: expected one number`);
+}
+
+/** The options of a run from its arguments. Throws a UsageError. */
+export function parse(argv) {
+  let values;
+  try {
+    const text = (fallback) => ({ type: 'string', default: fallback });
+    ({ values } = parseArgs({
+      args: argv,
+      options: {
+        models: text(defaultModels.join(',')),
+        peers: text(defaultPeers.join(',')),
+        threads: text('1,2'),
+        rounds: text('3'),
+        runs: text('50'),
+        out: { type: 'string' },
+        'per-op': { type: 'string' },
+        package: text(join(root, 'web/dist')),
+        base: { type: 'string' },
+        check: { type: 'boolean', default: false },
+      },
+    }));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  const options = {
+    models: (values['per-op'] ?? values.models).split(','),
+    peers: values.peers.split(','),
+    threads: numbers(values.threads, 'threads'),
+    rounds: number(values.rounds, 'rounds'),
+    runs: number(values.runs, 'runs'),
+    perOp: values['per-op'] !== undefined,
+    out: resolve(values.out ?? join(buildRoot, `bench/${values['per-op'] ? 'per_op' : 'results'}.json`)),
+    package: resolve(values.package),
+    base: values.base && resolve(values.base),
+    check: values.check,
+    // A slow model gets fewer runs; a fast one still reaches the browser's optimised code before it is timed.
+    seconds: 4,
+    warmUpRuns: 5,
+    warmUpSeconds: 0.5,
+    profiledRuns: 200,
+    seeds: [1, 2, 3, 4, 5, 6, 7, 8],
+    // The difference from TensorFlow.js that --check takes: the shared .tflite of its model differs by 2e-3.
+    tolerance: 1e-2,
+  };
+  if (options.check)
+    Object.assign(options, { models: ['kws_ds_cnn'], rounds: 1, runs: 3, warmUpSeconds: 0, seeds: [1] });
+  const unknown = options.peers.find((name) => !comparable.includes(name));
+  if (unknown !== undefined) throw new UsageError(`there is no peer '${unknown}'; there are: ${comparable.join(', ')}`);
+  for (const folder of [options.package, options.base ?? options.package]) {
+    if (!existsSync(join(folder, 'linnet.js'))) throw new UsageError(`${folder} holds no linnet.js; build the package`);
+  }
+  const missing = options.models.find((name) => !existsSync(join(modelsFolder, name)));
+  if (missing !== undefined) throw new UsageError(`there is no ${join(modelsFolder, missing)}`);
+  if (options.perOp) options.peers = ['linnet'];
+  if (options.base) options.peers.splice(1, 0, 'base');
+  return options;
+}
+

@@ -5,7 +5,7 @@
 #include "backends/cpu/lower.h"
 #include "graph/op_def.h"
 #include "graph/verify.h"
-#include "plan/memory_planner.h"
+#include "plan/placement.h"
 
 namespace linnet {
 
@@ -14,26 +14,6 @@ namespace {
 PlanPort make_port(const Graph& graph, const GraphPort& port, Ref ref) {
   const Value& value = graph.value(port.value);
   return {port.name, value.dtype, value.shape, ref};
-}
-
-// Places all values in the arena and gives where each one went.
-Result<std::vector<Ref>> place_values(const Graph& graph, bool in_place, Plan* plan) {
-  const Storage storage = assign_storage(graph, [in_place](const Graph& g, const Node& node, size_t input) {
-    return in_place && cpu::can_overwrite(g, node, input);
-  });
-  const MemoryPlan memory = plan_memory(storage.buffers);
-  TRY(verify_memory(storage.buffers, memory));
-  plan->arena_bytes = memory.arena_bytes;
-  plan->lower_bound_bytes = memory_lower_bound(storage.buffers);
-  plan->scratch_offset = align_up(memory.arena_bytes, kTensorAlignment);
-  if (memory.arena_bytes > kMaxArenaBytes)
-    return fail(ErrorCode::TooLarge, "the model needs an arena of %llu bytes, at most %llu are possible",
-                static_cast<unsigned long long>(memory.arena_bytes),
-                static_cast<unsigned long long>(kMaxArenaBytes));
-  std::vector<Ref> refs(graph.value_count(), Ref::none());
-  for (ValueId id = 0; id < graph.value_count(); ++id)
-    if (storage.buffer_of[id] != kNone) refs[id] = Ref::arena(memory.offsets[storage.buffer_of[id]]);
-  return refs;
 }
 
 }  // namespace
@@ -53,8 +33,13 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
 
   Plan plan;
   plan.threads = threads;
-  TRY_ASSIGN(std::vector<Ref> refs, place_values(graph, options.optimise, &plan));
-  cpu::Lowering lowering(graph, std::move(refs), plan, threads, options.parallel_cost);
+  TRY_ASSIGN(Placement placement, place_values(graph, [&](const Graph& g, const Node& node, size_t input) {
+               return options.optimise && cpu::can_overwrite(g, node, input);
+             }));
+  plan.arena_bytes = placement.arena_bytes;
+  plan.lower_bound_bytes = placement.lower_bound_bytes;
+  plan.scratch_offset = align_up(placement.arena_bytes, kTensorAlignment);
+  cpu::Lowering lowering(graph, std::move(placement.refs), plan, threads, options.parallel_cost);
   TRY(lowering.run(!options.optimise));
   for (const GraphPort& port : graph.inputs)
     plan.inputs.push_back(make_port(graph, port, lowering.ref(port.value)));

@@ -1,0 +1,61 @@
+// A kernel in the making: shader text in the shaders' dialect (shader_text.h), the tensors that it reads, and
+// its parameters. A backend puts the language's own parts around it.
+#pragma once
+
+#include <bit>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/gpu/index_map.h"
+#include "graph/expr.h"
+#include "plan/plan.h"
+
+namespace linnet::gpu {
+
+struct Param {
+  enum class Type : uint8_t { U32, I32, F32 };
+  std::string name;
+  Type type;
+  uint32_t bits;
+};
+
+// A flat kernel defines
+//   @fn T4 kernel(u32 e)
+// which gives elements e ... e + 3 of its result, e a multiple of 4, elements past the end being ignored. It
+// reads input k as at_k(element) of type T or at4_k(element), the four from a multiple of 4, of type T4, and
+// parameters as P.name. T4 is vec4f and T is f32; vec4u and u32 in a kernel that only moves bits.
+class Kernel {
+ public:
+  bool bits = false;
+  std::string text;
+  std::vector<Ref> inputs;
+  std::vector<Param> params;
+  bool uses_exprs = false;
+
+  // Gives the input's number k.
+  int input(Ref ref);
+  // Declares P.name; gives "P.name".
+  std::string param(const std::string& name, uint32_t value);
+  std::string param_i32(const std::string& name, int32_t value);
+  std::string param_f32(const std::string& name, float value);
+
+  // The text of elements e ... e + 3 of what `map` finds in input k: a T4. `e` is a name or a short text.
+  std::string fours(int k, const IndexMap& map, const std::string& e);
+  // The same of element e alone: a T.
+  std::string single(int k, const IndexMap& map, const std::string& e);
+  // The text of the element that `map` meets at element `e`.
+  std::string index(const IndexMap& map, const std::string& e);
+  // Statements for `expr` over `operands`, appended to `body`; gives its value. Its constants become
+  // parameters.
+  std::string expression(const Expr& expr, const std::vector<std::string>& operands, std::string* body);
+
+ private:
+  int maps_ = 0;
+  int constants_ = 0;
+};
+
+// `text` with $V for the type and $at_ for the reader of four elements at a time or of one.
+std::string with_lanes(bool fours, std::string_view text);
+
+}  // namespace linnet::gpu

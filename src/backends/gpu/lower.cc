@@ -1,0 +1,156 @@
+#include "backends/gpu/lower.h"
+
+#include <algorithm>
+
+#include "graph/op_def.h"
+
+namespace linnet::gpu {
+
+namespace {
+
+LowerFunction lowering_of(Op op) {
+  switch (op) {
+    case Op::concat:
+      return lower_concat;
+    case Op::conv2d:
+      return lower_conv2d;
+    case Op::conv2d_transpose:
+      return lower_conv2d_transpose;
+    case Op::depthwise_conv2d:
+      return lower_depthwise_conv2d;
+    case Op::elementwise:
+      return lower_elementwise;
+    case Op::matmul:
+      return lower_matmul;
+    case Op::pad:
+      return lower_pad;
+    case Op::avg_pool:
+    case Op::max_pool:
+      return lower_pool;
+    case Op::reduce:
+      return lower_reduce;
+    case Op::resize_bilinear:
+      return lower_resize_bilinear;
+    case Op::slice:
+      return lower_slice;
+    case Op::softmax:
+      return lower_softmax;
+    case Op::transpose:
+      return lower_transpose;
+    default:
+      return nullptr;
+  }
+}
+
+PlanPort port_of(const Graph& graph, ValueId id, Ref ref) {
+  const Value& value = graph.value(id);
+  return {value.name, value.dtype, value.shape, ref};
+}
+
+}  // namespace
+
+Lowering::Lowering(const Graph& graph, const Target& target, std::vector<Ref> refs, GpuPlan& plan)
+    : graph_(graph), target_(target), refs_(std::move(refs)), plan_(plan) {}
+
+Ref Lowering::ref(ValueId id) {
+  if (!refs_[id].is_none()) return refs_[id];
+  const Tensor& constant = graph_.value(id).constant;
+  CHECK(!constant.empty());
+  refs_[id] = add_weights(constant.bytes(), [constant](std::byte* to) {
+    if (constant.bytes() > 0) std::memcpy(to, constant.data(), constant.bytes());
+  });
+  return refs_[id];
+}
+
+Ref Lowering::add_weights(uint64_t bytes, std::function<void(std::byte*)> fill) {
+  const uint64_t offset = plan_.weights_bytes,
+                 padded = align_up(std::max<uint64_t>(bytes, 1), kTensorAlignment);
+  plan_.weights_bytes += padded;
+  plan_.weights.push_back({offset, padded, std::move(fill)});
+  return Ref::weights(offset);
+}
+
+uint32_t Lowering::shader(std::string text) {
+  const auto found = std::find(plan_.shaders.begin(), plan_.shaders.end(), text);
+  const auto number = static_cast<uint32_t>(found - plan_.shaders.begin());
+  if (found == plan_.shaders.end()) plan_.shaders.push_back(std::move(text));
+  return number;
+}
+
+Result<void> Lowering::run() {
+  for (NodeId id = 0; id < graph_.node_count(); ++id)
+    if (auto lowered = lower_node(id); !lowered)
+      return std::unexpected(lowered.error().within(describe(graph_.node(id))));
+  for (const GraphPort& port : graph_.inputs)
+    plan_.inputs.push_back({port.name, dtype(port.value), shape(port.value), ref(port.value)});
+  // Outputs that are constants get a place too.
+  for (const GraphPort& port : graph_.outputs)
+    plan_.outputs.push_back({port.name, dtype(port.value), shape(port.value), ref(port.value)});
+  return {};
+}
+
+Result<void> Lowering::lower_node(NodeId id) {
+  const Node& node = graph_.node(id);
+  if ((op_def(node.op).traits & kTraitView) != 0) {
+    refs_[node.outputs[0]] = ref(node.inputs[0]);
+    return {};
+  }
+  if (shape(node.outputs[0]).elements() == 0) return {};
+  node_ = static_cast<uint32_t>(plan_.node_names.size());
+  plan_.node_names.push_back(node.name);
+  TRY_ASSIGN(bool lowered, lower_special(node));
+  if (const LowerFunction lower = lowering_of(node.op); !lowered && lower != nullptr) {
+    TRY_ASSIGN(lowered, lower(*this, node));
+  }
+  if (!lowered) lower_cpu(node);
+  return {};
+}
+
+void Lowering::lower_cpu(const Node& node) {
+  CpuStep step{node, {}, {}, {}};
+  for (ValueId id : node.inputs) {
+    const Tensor& constant = graph_.value(id).constant;
+    step.inputs.push_back(port_of(graph_, id, constant.empty() ? ref(id) : Ref::none()));
+    step.constants.push_back(constant);
+  }
+  for (ValueId id : node.outputs) step.outputs.push_back(port_of(graph_, id, ref(id)));
+  const auto number = static_cast<uint32_t>(plan_.cpu_steps.size());
+  plan_.cpu_steps.push_back(std::move(step));
+  append_step(GpuOp::CpuStep, std::span(&number, 1));
+}
+
+bool has_float_operands(const Graph& graph, const Node& node) {
+  return std::all_of(node.inputs.begin(), node.inputs.end(),
+                     [&](ValueId id) { return graph.value(id).dtype == DType::F32; });
+}
+
+bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
+  const Value& result = graph.value(node.outputs[0]);
+  if (!has_float_operands(graph, node) || !(graph.value(node.inputs[input]).shape == result.shape))
+    return false;
+  if (node.op == Op::elementwise) return true;
+  return (op_def(node.op).traits & kTraitEpilogue) != 0 && input >= static_cast<size_t>(own_inputs(node));
+}
+
+std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const std::string& value,
+                         std::string* body) {
+  const Expr* expr = node.attrs.get_expr(Attr::epilogue);
+  if (expr == nullptr) return value;
+  std::vector<std::string> operands{value};
+  for (size_t i = static_cast<size_t>(own_inputs(node)); i < node.inputs.size(); ++i) {
+    const ValueId id = node.inputs[i];
+    const IndexMap map = broadcast_map(lowering.shape(id), lowering.shape(node.outputs[0]));
+    operands.push_back(kernel.fours(kernel.input(lowering.ref(id)), map, "e"));
+  }
+  return kernel.expression(*expr, operands, body);
+}
+
+void finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours) {
+  std::string body =
+      fours ? "  @vec4f raw = element(e);\n"
+            : "  @vec4f raw = vec4f(element(e), element(e + 1u), element(e + 2u), element(e + 3u));\n";
+  const std::string value = add_epilogue(lowering, kernel, node, "raw", &body);
+  kernel.text += "@fn T4 kernel(u32 e) {\n" + body + "  return " + value + ";\n}\n";
+}
+
+}  // namespace linnet::gpu

@@ -1,0 +1,90 @@
+// Lowering for GPUs: one graph node to the steps of a GPU plan. What WebGPU and WebGL2 share; each has a
+// subclass that turns kernels into shaders and steps.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "backends/gpu/kernel.h"
+#include "backends/gpu/plan.h"
+#include "backends/gpu/target.h"
+#include "graph/graph.h"
+
+namespace linnet::gpu {
+
+class Lowering {
+ public:
+  // `refs[value]` is where each value lies; none for constants.
+  Lowering(const Graph& graph, const Target& target, std::vector<Ref> refs, GpuPlan& plan);
+  virtual ~Lowering() = default;
+
+  const Graph& graph() const { return graph_; }
+  const Target& target() const { return target_; }
+  const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
+  DType dtype(ValueId id) const { return graph_.value(id).dtype; }
+  // Where the value's elements lie; a constant is copied to the weights on first use.
+  Ref ref(ValueId id);
+  // `bytes` of weights that `fill` will write when the host asks for them.
+  Ref add_weights(uint64_t bytes, std::function<void(std::byte*)> fill);
+
+  // Appends a step that computes `out` by a flat kernel.
+  virtual Result<void> emit(Kernel kernel, ValueId out) = 0;
+
+  // Lowers all nodes in order. A node that no lowering takes becomes a CpuStep.
+  Result<void> run();
+
+ protected:
+  // Lowers the node as only this backend can; false: as both do.
+  virtual Result<bool> lower_special(const Node& node) = 0;
+
+  void append_step(GpuOp op, std::span<const uint32_t> parameters) {
+    plan_.append_step(op, node_, parameters);
+  }
+  // The number of a shader, the same for the same text.
+  uint32_t shader(std::string text);
+  GpuPlan& plan() { return plan_; }
+
+ private:
+  Result<void> lower_node(NodeId id);
+  void lower_cpu(const Node& node);
+
+  const Graph& graph_;
+  const Target& target_;
+  std::vector<Ref> refs_;
+  GpuPlan& plan_;
+  uint32_t node_ = 0;
+};
+
+// Lowers `node` and gives true, or false when its shapes, types or attributes fit no kernel. One function for
+// each op, in lower/<op>.cc.
+using LowerFunction = Result<bool> (*)(Lowering&, const Node&);
+Result<bool> lower_concat(Lowering&, const Node&);
+Result<bool> lower_conv2d(Lowering&, const Node&);
+Result<bool> lower_conv2d_transpose(Lowering&, const Node&);
+Result<bool> lower_depthwise_conv2d(Lowering&, const Node&);
+Result<bool> lower_elementwise(Lowering&, const Node&);
+Result<bool> lower_matmul(Lowering&, const Node&);
+Result<bool> lower_pad(Lowering&, const Node&);
+Result<bool> lower_pool(Lowering&, const Node&);
+Result<bool> lower_reduce(Lowering&, const Node&);
+Result<bool> lower_resize_bilinear(Lowering&, const Node&);
+Result<bool> lower_slice(Lowering&, const Node&);
+Result<bool> lower_softmax(Lowering&, const Node&);
+Result<bool> lower_transpose(Lowering&, const Node&);
+
+// May the node's result overwrite operand `input`, when kernels read only elements e ... e + 3 of it? True
+// where the operand meets the result element by element.
+bool can_overwrite(const Graph& graph, const Node& node, size_t input);
+
+// Adds the node's epilogue to a kernel whose raw elements e ... e + 3 are the vec4f `value`: statements
+// appended to `body`; gives the final value. Its operands become inputs of the kernel.
+std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const std::string& value,
+                         std::string* body);
+// Are the epilogue's operands all f32?
+bool has_float_operands(const Graph& graph, const Node& node);
+
+// Finishes a kernel that computes one element at a time, `@fn f32 element(u32 e)`, or four at once: sets
+// `text` so that kernel(e) gives four elements with the node's epilogue.
+void finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours);
+
+}  // namespace linnet::gpu

@@ -1,0 +1,70 @@
+// A GPU plan: what the host needs to create once, and the words it replays for each run.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "plan/plan.h"
+
+namespace linnet::gpu {
+
+enum class GpuOp : uint16_t {
+#define LINNET_GPU_OP(name, number) name = number,
+#include "backends/gpu/gpu_isa.def"
+#undef LINNET_GPU_OP
+};
+const char* gpu_op_name(GpuOp op);
+
+// A packed constant: `fill` writes its bytes, which the host puts at `offset` of the weights.
+struct WeightPiece {
+  uint64_t offset;
+  uint64_t bytes;
+  std::function<void(std::byte*)> fill;
+};
+
+// A node that no kernel fits: its reference runs on the CPU, between two parts of a run.
+struct CpuStep {
+  Node node;
+  std::vector<PlanPort> inputs;   // at Ref::none() where constant
+  std::vector<Tensor> constants;  // of each input; empty where it is read back
+  std::vector<PlanPort> outputs;
+};
+
+struct GpuPlan {
+  std::vector<std::string> shaders;  // each a pipeline
+  std::vector<uint32_t> words;
+  std::vector<uint32_t> step_nodes;  // for each step the index of its node's name
+  std::vector<std::string> node_names;
+  std::vector<uint32_t> params;  // of all dispatches, for one uniform buffer
+  std::vector<WeightPiece> weights;
+  std::vector<CpuStep> cpu_steps;
+  std::vector<PlanPort> inputs;
+  std::vector<PlanPort> outputs;
+
+  uint64_t arena_bytes = 0;
+  uint64_t lower_bound_bytes = 0;
+  uint64_t weights_bytes = 0;
+  uint64_t param_bytes = 0;  // the most that one dispatch reads
+
+  void append_step(GpuOp op, uint32_t node, std::span<const uint32_t> parameters);
+};
+
+// Calls `visit(op, parameters)` for each step.
+template <class Visit>
+void for_each_gpu_step(const GpuPlan& plan, Visit visit) {
+  for (size_t at = 0; at < plan.words.size(); at += 1 + (plan.words[at] >> 16))
+    visit(static_cast<GpuOp>(plan.words[at] & 0xffffu),
+          std::span(plan.words).subspan(at + 1, plan.words[at] >> 16));
+}
+
+// Steps are whole, their shaders, parameters and nodes exist, all places lie in their memory. Fails with
+// MalformedPlan.
+Result<void> verify_gpu_plan(const GpuPlan& plan, uint32_t max_workgroups);
+
+// Sizes and one line a step, then the shaders: for people and golden tests.
+std::string print_gpu_plan(const GpuPlan& plan);
+
+}  // namespace linnet::gpu

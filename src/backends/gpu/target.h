@@ -1,0 +1,21 @@
+// What a GPU plan is made for: the API and what the adapter can do.
+#pragma once
+
+#include <cstdint>
+
+namespace linnet::gpu {
+
+enum class Api : uint8_t { WebGpu, WebGl2 };
+
+struct Target {
+  Api api = Api::WebGpu;
+  // The GPU is emulated on the CPU (SwiftShader, llvmpipe): invocations are lanes of a narrow vector, memory
+  // of a workgroup is no faster than any other, and every instruction counts.
+  bool software = false;
+  // The largest buffer, or part of one, that a shader can see.
+  uint64_t max_binding_bytes = uint64_t{128} << 20;
+  // Workgroups along one dimension of a dispatch.
+  uint32_t max_workgroups = 65535;
+};
+
+}  // namespace linnet::gpu

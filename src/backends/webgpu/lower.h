@@ -1,0 +1,40 @@
+// Lowering for WebGPU: kernels become WGSL compute shaders over one arena buffer, one buffer of weights and
+// one uniform buffer with the parameters of all dispatches. All share one bind group, whose uniform offset is
+// dynamic.
+#pragma once
+
+#include "backends/gpu/lower.h"
+
+namespace linnet::webgpu {
+
+using gpu::Kernel;
+
+// How a shader sees the arena.
+enum class Elements : uint8_t { Fours, Single };
+
+struct Grid {
+  uint32_t x, y, z;
+};
+
+class Lowering : public gpu::Lowering {
+ public:
+  using gpu::Lowering::Lowering;
+
+  Result<void> emit(Kernel kernel, ValueId out) override;
+
+  // Emits a dispatch of a kernel whose text, WGSL but for @-marks, has its own entry point. It sees the arena
+  // as `a`, weights as `w` (of vec4f), reads inputs as the flat kernels do, and input k begins at P.base<k>,
+  // its result at P.out_base, in elements of `a` or `w`.
+  Result<void> emit_entry(const Kernel& kernel, ValueId out, Elements elements, Grid grid);
+
+ protected:
+  Result<bool> lower_special(const Node& node) override;
+};
+
+// Lowered as only WebGPU does; false: the shared lowering fits.
+Result<bool> lower_conv2d(Lowering&, const Node&);
+Result<bool> lower_depthwise_conv2d(Lowering&, const Node&);
+Result<bool> lower_matmul(Lowering&, const Node&);
+Result<bool> lower_softmax(Lowering&, const Node&);
+
+}  // namespace linnet::webgpu

@@ -1,0 +1,59 @@
+// Convolutions and matrix products with constant weights run by the tiled kernel.
+#include "backends/webgpu/tile.h"
+#include "graph/op_def.h"
+
+namespace linnet::webgpu {
+
+namespace {
+
+bool has_constant_weights(const Lowering& lowering, const Node& node) {
+  if (!gpu::has_float_operands(lowering.graph(), node)) return false;
+  for (int i = 1; i < own_inputs(node); ++i)
+    if (!lowering.graph().value(node.inputs[static_cast<size_t>(i)]).is_constant()) return false;
+  return true;
+}
+
+}  // namespace
+
+Result<bool> lower_conv2d(Lowering& lowering, const Node& node) {
+  if (!has_constant_weights(lowering, node)) return false;
+  const Shape& x = lowering.shape(node.inputs[0]);
+  const Shape& w = lowering.shape(node.inputs[1]);
+  const Shape& y = lowering.shape(node.outputs[0]);
+  const Window window = window_of(node.attrs, x, w[0], w[1]);
+  const auto is_plain = [](const WindowAxis& axis) {
+    return axis.kernel == 1 && axis.stride == 1 && axis.pad_before == 0 && axis.pad_after == 0;
+  };
+  TiledProduct product;
+  product.rows = static_cast<uint32_t>(y.elements() / y[3]);
+  product.channels = static_cast<uint32_t>(x[3]);
+  product.columns = static_cast<uint32_t>(y[3]);
+  product.window = is_plain(window.y) && is_plain(window.x) ? nullptr : &window;
+  product.weight_at = [channels = product.channels, columns = product.columns](
+                          const float* weights, uint32_t tap, uint32_t channel, uint32_t column) {
+    return weights[(size_t{tap} * channels + channel) * columns + column];
+  };
+  TRY(emit_tiled(lowering, node, product));
+  return true;
+}
+
+Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
+  const Shape& a = lowering.shape(node.inputs[0]);
+  const Shape& b = lowering.shape(node.inputs[1]);
+  const Shape& y = lowering.shape(node.outputs[0]);
+  if (!has_constant_weights(lowering, node) || b.rank() != 2 || node.attrs.get_bool(Attr::transpose_a, false))
+    return false;
+  const bool transposed = node.attrs.get_bool(Attr::transpose_b, false);
+  TiledProduct product;
+  product.rows = static_cast<uint32_t>(y.elements() / y.back());
+  product.channels = static_cast<uint32_t>(a.back());
+  product.columns = static_cast<uint32_t>(y.back());
+  product.weight_at = [transposed, depth = size_t{product.channels}, columns = size_t{product.columns}](
+                          const float* weights, uint32_t, uint32_t channel, uint32_t column) {
+    return transposed ? weights[column * depth + channel] : weights[channel * columns + column];
+  };
+  TRY(emit_tiled(lowering, node, product));
+  return true;
+}
+
+}  // namespace linnet::webgpu

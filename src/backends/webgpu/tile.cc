@@ -1,0 +1,239 @@
+#include "backends/webgpu/tile.h"
+
+#include <algorithm>
+
+#include "graph/op_def.h"
+
+namespace linnet::webgpu {
+
+namespace {
+
+// What one invocation and one workgroup compute.
+struct Tile {
+  uint32_t rows;         // of an invocation
+  uint32_t fours;        // columns of an invocation, in vec4f
+  uint32_t group_x = 8;  // invocations of a workgroup along columns
+  uint32_t group_y = 8;  // along rows
+};
+
+Tile choose_tile(const gpu::Target& target, const TiledProduct& product) {
+  Tile tile{target.software ? 8u : 4u, 1};
+  // Rows that are not there cost as much as those that are.
+  while (tile.rows > 1 && tile.rows >= 2 * product.rows) tile.rows /= 2;
+  if (product.rows == 1) tile.group_y = 1;
+  if (product.rows == 1) tile.group_x = 16;
+  return tile;
+}
+
+std::string number(uint32_t value) {
+  return std::to_string(value);
+}
+
+class Writer {
+ public:
+  Writer(Lowering& lowering, const Node& node, const TiledProduct& product)
+      : lowering_(lowering),
+        node_(node),
+        product_(product),
+        tile_(choose_tile(lowering.target(), product)),
+        fours_(product.channels % 4 == 0 && product.columns % 4 == 0),
+        blocks_((product.columns + 4 * tile_.fours - 1) / (4 * tile_.fours)),
+        depth4_((product.channels + 3) / 4) {}
+
+  Result<void> emit() {
+    kernel_.input(lowering_.ref(node_.inputs[0]));
+    kernel_.input(pack_weights());
+    has_bias_ = own_inputs(node_) > 2;
+    if (has_bias_) kernel_.input(pack_bias());
+    kernel_.param("rows", product_.rows);
+    kernel_.param("columns", product_.columns);
+    kernel_.param("blocks", blocks_);
+    kernel_.param("channels", product_.channels);
+    kernel_.param("depth4", depth4_);
+    const uint32_t tiles = (product_.rows + tile_.rows - 1) / tile_.rows;
+    const uint32_t groups = (tiles + tile_.group_y - 1) / tile_.group_y;
+    const uint32_t y = std::min(groups, lowering_.target().max_workgroups);
+    kernel_.param("grid_y", y * tile_.group_y);
+    write_input();
+    write_store();
+    write_main();
+    return lowering_.emit_entry(kernel_, node_.outputs[0], fours_ ? Elements::Fours : Elements::Single,
+                                {(blocks_ + tile_.group_x - 1) / tile_.group_x, y, (groups + y - 1) / y});
+  }
+
+ private:
+  uint32_t taps() const {
+    return product_.window == nullptr
+               ? 1
+               : static_cast<uint32_t>(product_.window->y.kernel * product_.window->x.kernel);
+  }
+
+  // In the order in which an invocation reads them: for each block of columns, tap and four channels, four
+  // (channels) times `fours` vec4f of columns.
+  Ref pack_weights() {
+    const Tensor tensor = lowering_.graph().value(node_.inputs[1]).constant;
+    const uint32_t fours = tile_.fours, blocks = blocks_, depth = 4 * depth4_, taps = this->taps();
+    const uint32_t channels = product_.channels, columns = product_.columns;
+    return lowering_.add_weights(uint64_t{blocks} * taps * depth * fours * 16,
+                                 [=, at = product_.weight_at](std::byte* to) {
+                                   float* out = reinterpret_cast<float*>(to);
+                                   for (uint32_t block = 0; block < blocks; ++block)
+                                     for (uint32_t tap = 0; tap < taps; ++tap)
+                                       for (uint32_t channel = 0; channel < depth; ++channel)
+                                         for (uint32_t i = 0; i < 4 * fours; ++i, ++out) {
+                                           const uint32_t column = block * 4 * fours + i;
+                                           if (channel < channels && column < columns)
+                                             *out = at(tensor.as<float>(), tap, channel, column);
+                                         }
+                                 });
+  }
+
+  Ref pack_bias() {
+    const Tensor tensor = lowering_.graph().value(node_.inputs[2]).constant;
+    return lowering_.add_weights(uint64_t{blocks_} * tile_.fours * 16,
+                                 [tensor](std::byte* to) { std::memcpy(to, tensor.data(), tensor.bytes()); });
+  }
+
+  // Four channels of the input from element `e`, the first of them channel `c`.
+  void write_input() {
+    kernel_.text += fours_ ? "fn x4(e: u32, c: u32) -> vec4f { return a[P.base0 + (e >> 2u)]; }\n"
+                           : R"(fn x4(e: u32, c: u32) -> vec4f {
+  let i = P.base0 + e;
+  return vec4f(a[i], select(0.0, a[i + 1u], c + 1u < P.channels), select(0.0, a[i + 2u], c + 2u < P.channels),
+               select(0.0, a[i + 3u], c + 3u < P.channels));
+}
+)";
+  }
+
+  void write_store() {
+    std::string body;
+    const std::string value = gpu::add_epilogue(lowering_, kernel_, node_, "raw", &body);
+    kernel_.text += "@fn vec4f epilogue(vec4f raw, u32 e) {\n" + body + "  return " + value + ";\n}\n";
+    kernel_.text += fours_ ? R"(fn store(row: u32, column: u32, raw: vec4f) {
+  let e = row * P.columns + column;
+  if (row < P.rows && column < P.columns) { a[P.out_base + (e >> 2u)] = epilogue(raw, e); }
+}
+)"
+                           : R"(fn store(row: u32, column: u32, raw: vec4f) {
+  if (row >= P.rows) { return; }
+  let e = row * P.columns + column;
+  let value = epilogue(raw, e);
+  for (var i = 0u; i < 4u; i++) {
+    if (column + i < P.columns) { a[P.out_base + e + i] = value[i]; }
+  }
+}
+)";
+  }
+
+  // Where row i of the tile begins in the input: `e<i>`, for a product; pixel `y<i>`, `x<i>` of image row
+  // `n<i>`, for a convolution.
+  std::string row_starts() {
+    std::string text;
+    for (uint32_t i = 0; i < tile_.rows; ++i) {
+      const std::string n = number(i), row = "min(row + " + n + "u, P.rows - 1u)";
+      if (product_.window == nullptr) {
+        text += "  let e" + n + " = " + row + " * P.channels;\n";
+        continue;
+      }
+      text += "  let p" + n + " = " + row + ";\n  let x" + n + " = i32(p" + n +
+              " % P.out_w) * P.stride_x - P.pad_left;\n  let y" + n + " = i32(p" + n +
+              " / P.out_w % P.out_h) * P.stride_y - P.pad_top;\n  let n" + n + " = i32(p" + n +
+              " / P.out_w / P.out_h) * P.in_h;\n";
+    }
+    return text;
+  }
+
+  std::string sums() {
+    std::string text = "  for (var k = 0u; k < P.depth4; k++) {\n";
+    for (uint32_t j = 0; j < 4 * tile_.fours; ++j)
+      text += "    let w" + number(j) + " = w[at + " + number(j) + "u];\n";
+    text += "    at += " + number(4 * tile_.fours) + "u;\n";
+    for (uint32_t i = 0; i < tile_.rows; ++i) {
+      const std::string n = number(i), load = "x4(e" + n + " + k * 4u, k * 4u)";
+      text += "    let v" + n + " = " +
+              (product_.window == nullptr ? load : "select(vec4f(0.0), " + load + ", inside" + n + ")") +
+              ";\n";
+      for (uint32_t lane = 0; lane < 4; ++lane)
+        for (uint32_t j = 0; j < tile_.fours; ++j) {
+          const std::string sum = "s" + n + "_" + number(j);
+          text += "    " + sum + " = fma(vec4f(v" + n + "[" + number(lane) + "]), w" +
+                  number(lane * tile_.fours + j) + ", " + sum + ");\n";
+        }
+    }
+    return text + "  }\n";
+  }
+
+  std::string taps_around(const std::string& inner) {
+    std::string text =
+        "  for (var ky = 0; ky < P.kernel_y; ky++) {\n  for (var kx = 0; kx < P.kernel_x; kx++) {\n";
+    for (uint32_t i = 0; i < tile_.rows; ++i) {
+      const std::string n = number(i), y = "ty" + n, x = "tx" + n;
+      text += "  let " + y + " = y" + n + " + ky * P.dilation_y;\n  let " + x + " = x" + n +
+              " + kx * P.dilation_x;\n  let inside" + n + " = " + y + " >= 0 && " + y + " < P.in_h && " + x +
+              " >= 0 && " + x + " < P.in_w;\n  let e" + n + " = u32((n" + n + " + " + y + ") * P.in_w + " +
+              x + ") * P.channels;\n";
+    }
+    return text + inner + "  }\n  }\n";
+  }
+
+  void add_window_params() {
+    const Window& window = *product_.window;
+    kernel_.param("out_h", static_cast<uint32_t>(window.y.output));
+    kernel_.param("out_w", static_cast<uint32_t>(window.x.output));
+    kernel_.param_i32("in_h", window.y.input);
+    kernel_.param_i32("in_w", window.x.input);
+    kernel_.param_i32("kernel_y", window.y.kernel);
+    kernel_.param_i32("kernel_x", window.x.kernel);
+    kernel_.param_i32("stride_y", window.y.stride);
+    kernel_.param_i32("stride_x", window.x.stride);
+    kernel_.param_i32("dilation_y", window.y.dilation);
+    kernel_.param_i32("dilation_x", window.x.dilation);
+    kernel_.param_i32("pad_top", window.y.pad_before);
+    kernel_.param_i32("pad_left", window.x.pad_before);
+    kernel_.param("taps", taps());
+  }
+
+  void write_main() {
+    std::string text =
+        "@compute @workgroup_size(" + number(tile_.group_x) + ", " + number(tile_.group_y) +
+        ") fn main(@builtin(global_invocation_id) id: vec3u) {\n  let row = (id.z * P.grid_y + id.y) * " +
+        number(tile_.rows) +
+        "u;\n  if (id.x >= P.blocks || row >= P.rows) { return; }\n  let column = id.x * " +
+        number(4 * tile_.fours) + "u;\n";
+    if (product_.window != nullptr) add_window_params();
+    text += "  var at = P.base1 + id.x * P.depth4 * " + number(4 * tile_.fours) + "u" +
+            (product_.window == nullptr ? "" : " * P.taps") + ";\n" + row_starts();
+    for (uint32_t j = 0; j < tile_.fours; ++j)
+      text += "  let bias" + number(j) + " = " +
+              (has_bias_ ? "w[P.base2 + id.x * " + number(tile_.fours) + "u + " + number(j) + "u]"
+                         : "vec4f(0.0)") +
+              ";\n";
+    for (uint32_t i = 0; i < tile_.rows; ++i)
+      for (uint32_t j = 0; j < tile_.fours; ++j)
+        text += "  var s" + number(i) + "_" + number(j) + " = bias" + number(j) + ";\n";
+    text += product_.window == nullptr ? sums() : taps_around(sums());
+    for (uint32_t i = 0; i < tile_.rows; ++i)
+      for (uint32_t j = 0; j < tile_.fours; ++j)
+        text += "  store(row + " + number(i) + "u, column + " + number(4 * j) + "u, s" + number(i) + "_" +
+                number(j) + ");\n";
+    kernel_.text += text + "}\n";
+  }
+
+  Lowering& lowering_;
+  const Node& node_;
+  const TiledProduct& product_;
+  const Tile tile_;
+  const bool fours_;  // the arena is read and written four elements at a time
+  const uint32_t blocks_;
+  const uint32_t depth4_;
+  bool has_bias_ = false;
+  Kernel kernel_;
+};
+
+}  // namespace
+
+Result<void> emit_tiled(Lowering& lowering, const Node& node, const TiledProduct& product) {
+  return Writer(lowering, node, product).emit();
+}
+
+}  // namespace linnet::webgpu

@@ -13,6 +13,9 @@ namespace linnet {
 // Every tensor starts at a multiple of this: a cache line, and the widest vector.
 inline constexpr size_t kTensorAlignment = 64;
 
+// Kernels over bytes may read so many past the end of a tensor, and use none of them.
+inline constexpr size_t kReadSlack = 64;
+
 constexpr uint64_t align_up(uint64_t value, uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }

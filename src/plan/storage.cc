@@ -17,6 +17,11 @@ uint64_t bytes_of(const Value& value) {
   return static_cast<uint64_t>(value.shape.elements()) * dtype_size(value.dtype);
 }
 
+// What the value's buffer needs at least.
+uint64_t buffer_bytes(const Value& value) {
+  return bytes_of(value) + (value.dtype == DType::I8 ? kReadSlack : 0);
+}
+
 class Assigner {
  public:
   Assigner(const Graph& graph, const CanOverwrite& can_overwrite)
@@ -64,7 +69,8 @@ class Assigner {
   void add_buffer(ValueId id, uint32_t step) {
     storage_.buffer_of[id] = static_cast<uint32_t>(storage_.buffers.size());
     storage_.buffers.push_back(
-        {align_up(std::max<uint64_t>(bytes_of(graph_.value(id)), 1), kTensorAlignment), step, last_use_[id]});
+        {align_up(std::max<uint64_t>(buffer_bytes(graph_.value(id)), 1), kTensorAlignment), step,
+         last_use_[id]});
   }
 
   void take_over(ValueId id, uint32_t buffer) {

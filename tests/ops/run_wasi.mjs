@@ -1,6 +1,6 @@
 // Runs a WebAssembly command in Node.js with the host's standard streams, and exits with its status.
 //
-//   node [--experimental-wasm-relaxed-simd] tests/ops/run_wasi.mjs MODULE.wasm [ARGUMENT...]
+//   node [--experimental-wasm-relaxed-simd --no-liftoff] tests/ops/run_wasi.mjs MODULE.wasm [ARGUMENT...]
 import { readFile } from 'node:fs/promises';
 import { WASI } from 'node:wasi';
 

@@ -4,6 +4,7 @@
 
 #include "backends/cpu/epilogue.h"
 #include "backends/cpu/lower/gemm_step.h"
+#include "backends/cpu/lower/requantisation.h"
 #include "backends/cpu/params.h"
 #include "graph/op_def.h"
 
@@ -36,6 +37,8 @@ LowerFunction lowering_of(Op op) {
       return lower_concat;
     case Op::pad:
       return lower_pad;
+    case Op::quantized_conv2d:
+      return lower_quantized_conv2d;
     default:
       return nullptr;
   }
@@ -159,6 +162,9 @@ bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
       // result; the reference writes all raw results first.
       return input >= static_cast<size_t>(own_inputs(node)) && has_row_epilogue(graph, node) &&
              (node.op == Op::conv2d ? has_constant_weights(graph, node) : has_depthwise_kernel(graph, node));
+    case Op::quantized_conv2d:
+      // A residual is read where the result is written, just before.
+      return input == 4 && has_quantized_kernel(graph, node);
     default:
       return false;
   }

@@ -73,6 +73,8 @@ Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_concat(Lowering&, const Node&);
 Result<bool> lower_pad(Lowering&, const Node&);
 
+Result<bool> lower_quantized_conv2d(Lowering&, const Node&);
+
 // The planner's question, answered for the kernels that the lowering picks: may the result overwrite operand
 // `input`?
 bool can_overwrite(const Graph& graph, const Node& node, size_t input);

@@ -12,15 +12,13 @@ namespace linnet::cpu {
 // memory: all, batch * h, or those last used of a step that runs together with its neighbours; row r of the
 // batch is at r modulo that.
 
-// out[r, o] = clamp(sum over taps t and channels c of x[pixel(r, t), c] * w[t, c, o] + bias[o]), for the
-// output pixels r of one grid: convolution by indirection (Dukhan 2019) and, with one tap, matrix
-// multiplication.
-struct GemmParams {
+// The output pixels that a gemm computes and the input pixels that each of them reads: convolution by
+// indirection (Dukhan 2019) and, with one tap, matrix multiplication.
+struct GemmGrid {
   Ref x;        // [batch, in_h, in_w, channels]
-  Ref weights;  // panels of kTileColumns outputs: [panel][tap][channel][column], zero-filled at the end
-  Ref bias;     // one for each column of the panels
-  Ref out;      // [batch, out_h, out_w, out_channels]
-  Ref zeros;    // what taps outside the input read: `channels` zeros, or with merge_x kernel_x times as many
+  Ref out;      // [batch, out_h, out_w, out_channels], of x's type
+  Ref padding;  // what taps outside the input read: `channels` times what stands for 0, or with merge_x
+                // kernel_x times as many
   uint32_t batch, in_h, in_w, channels;
   uint32_t out_h, out_w, out_channels;
   uint32_t x_rows, out_rows;
@@ -34,35 +32,70 @@ struct GemmParams {
   uint32_t unit_rows;   // output pixels of a unit
   // Columns of a unit, whole panels: all of them, or fewer where there are not enough rows for all threads.
   uint32_t block_columns;
+};
+
+constexpr uint32_t gemm_taps(const GemmGrid& p) {
+  return p.merge_x != 0 ? p.kernel_y : p.kernel_y * p.kernel_x;
+}
+constexpr uint32_t gemm_channels(const GemmGrid& p) {
+  return p.merge_x != 0 ? p.kernel_x * p.channels : p.channels;
+}
+
+// The scratch of a grid's table of pointers, as offsets: pointers to pixels come first, then these.
+struct GridScratch {
+  uint64_t targets;  // pointers to output pixels
+  uint64_t edges;    // rows of windows that reach over the input's edge, with merge_x
+  uint64_t end;
+};
+constexpr GridScratch grid_scratch(const GemmGrid& p, size_t element_bytes) {
+  const uint64_t rows = p.block_rows;
+  GridScratch layout{};
+  layout.targets = align_up(rows * gemm_taps(p) * sizeof(void*), kTensorAlignment);
+  layout.edges = layout.targets + align_up(rows * sizeof(void*), kTensorAlignment);
+  const uint64_t edges = p.merge_x != 0 ? rows * gemm_taps(p) * gemm_channels(p) : 0;
+  layout.end = layout.edges + align_up(edges * element_bytes + kReadSlack, kTensorAlignment);
+  return layout;
+}
+
+// out[r, o] = clamp(sum over taps t and channels c of x[pixel(r, t), c] * w[t, c, o] + bias[o]), for the
+// output pixels r of the grid.
+struct GemmParams : GemmGrid {
+  Ref weights;  // panels of kTileColumns outputs: [panel][tap][channel][column], zero-filled at the end
+  Ref bias;     // one for each column of the panels
   float low, high;
   uint32_t has_epilogue;  // an elementwise program follows, over `block_rows` rows of raw results in scratch
 };
 
-constexpr uint32_t gemm_taps(const GemmParams& p) {
-  return p.merge_x != 0 ? p.kernel_y : p.kernel_y * p.kernel_x;
-}
-constexpr uint32_t gemm_channels(const GemmParams& p) {
-  return p.merge_x != 0 ? p.kernel_x * p.channels : p.channels;
-}
-
-// A gemm's scratch, as offsets: pointers to pixels come first, then these.
+// A gemm's scratch after its grid's.
 struct GemmScratch {
-  uint64_t targets;    // pointers to output pixels
-  uint64_t edges;      // rows of windows that reach over the input's edge, with merge_x
   uint64_t raw;        // raw results, with has_epilogue
   uint64_t registers;  // the program's
 };
 constexpr GemmScratch gemm_scratch(const GemmParams& p) {
-  const uint64_t rows = p.block_rows;
   GemmScratch layout{};
-  layout.targets = align_up(rows * gemm_taps(p) * sizeof(void*), kTensorAlignment);
-  layout.edges = layout.targets + align_up(rows * sizeof(void*), kTensorAlignment);
-  const uint64_t edge_floats = p.merge_x != 0 ? rows * gemm_taps(p) * gemm_channels(p) : 0;
-  layout.raw = layout.edges + align_up(edge_floats * sizeof(float), kTensorAlignment);
-  const uint64_t raw_floats = p.has_epilogue != 0 ? rows * p.out_channels : 0;
+  layout.raw = grid_scratch(p, sizeof(float)).end;
+  const uint64_t raw_floats = p.has_epilogue != 0 ? uint64_t{p.block_rows} * p.out_channels : 0;
   layout.registers = layout.raw + align_up(raw_floats * sizeof(float), kTensorAlignment);
   return layout;
 }
+
+// How a sum of products of codes becomes a code: times the channel's multiplier, plus the residual, if any,
+// rounded, within [low, high] as the result's zero point counts.
+struct Requantisation {
+  Ref multiplier;  // f32, one for each column of the panels
+  Ref residual;    // codes, shaped as the result; or none
+  int32_t residual_zero;
+  float residual_scale;
+  int32_t zero, low, high;
+};
+
+// As a gemm, over codes: weights are i8 in panels of kDotTileColumns outputs, [panel][tap][group of kDotDepth
+// channels][column][channel], zero-filled; the i32 bias holds -input_zero * the sum of the column's weights.
+struct QuantizedGemmParams : GemmGrid {
+  Ref weights;
+  Ref bias;  // one for each column of the panels
+  Requantisation requantisation;
+};
 
 struct DepthwiseParams {
   Ref x;        // [batch, in_h, in_w, channels]

@@ -1,9 +1,9 @@
 // Convolution and matrix multiplication as one kernel: tiles of kTileRows output pixels by kTileColumns
-// outputs, read through a table of pointers to input pixels (the indirection buffer of Dukhan 2019, built per
-// block of rows).
+// outputs, read through a table of pointers to input pixels.
 #include <algorithm>
 #include <limits>
 
+#include "backends/cpu/kernels/pixel_table.h"
 #include "backends/cpu/kernels/program.h"
 #include "simd/simd.h"
 
@@ -110,29 +110,15 @@ class GemmBlock {
  public:
   GemmBlock(const Memory& memory, const GemmParams& p, std::byte* scratch)
       : p_(p),
-        x_(memory.at<float>(p.x)),
-        zeros_(memory.at<float>(p.zeros)),
-        out_(memory.at<float>(p.out)),
+        table_(memory, p, scratch),
         weights_(memory.at<float>(p.weights)),
         bias_(memory.at<float>(p.bias)),
-        taps_(gemm_taps(p)),
-        channels_(gemm_channels(p)) {
-    const GemmScratch layout = gemm_scratch(p);
-    pixels_ = reinterpret_cast<const float**>(scratch);
-    targets_ = reinterpret_cast<float**>(scratch + layout.targets);
-    edges_ = reinterpret_cast<float*>(scratch + layout.edges);
-  }
+        panel_floats_(static_cast<size_t>(table_.taps()) * table_.channels() * kTileColumns) {}
 
   // Columns `columns` of rows [first, first + count) of the grid; results go to the output, or one row after
   // another to `raw`.
   void run(uint32_t first, uint32_t count, Range columns, float* raw) {
-    for (uint32_t r = 0; r < count;) {
-      const uint32_t line = (first + r) / p_.grid_w, gx = (first + r) % p_.grid_w;
-      const uint32_t pixels = std::min(count - r, p_.grid_w - gx);
-      fill_targets(line, gx, {r, r + pixels}, raw);
-      fill_pixels(line, gx, {r, r + pixels});
-      r += pixels;
-    }
+    table_.fill(first, count, raw);
     // A single last row goes over several panels at once.
     const uint32_t tiled = count % kTileRows == 1 ? count - 1 : count;
     for (uint32_t column = columns.begin; column < columns.end; column += kTileColumns)
@@ -140,101 +126,31 @@ class GemmBlock {
     if (tiled == count) return;
     uint32_t column = columns.begin;
     for (; column + kLinePanels * kTileColumns <= columns.end; column += kLinePanels * kTileColumns)
-      run_line<kLinePanels>(tile_at(tiled, column), panel_floats());
+      run_line<kLinePanels>(tile_at(tiled, column), panel_floats_);
     for (; column < columns.end; column += kTileColumns) run_rows(tile_at(tiled, column), 1);
   }
 
  private:
   static constexpr uint32_t kLinePanels = 4;
 
-  size_t panel_floats() const { return static_cast<size_t>(taps_) * channels_ * kTileColumns; }
-
   Tile tile_at(uint32_t row, uint32_t column) const {
-    return {pixels_ + static_cast<size_t>(row) * taps_,
-            weights_ + column / kTileColumns * panel_floats(),
+    return {table_.pixels(row),
+            weights_ + column / kTileColumns * panel_floats_,
             bias_ + column,
-            taps_,
-            channels_,
-            targets_ + row,
+            table_.taps(),
+            table_.channels(),
+            table_.targets(row),
             column,
             p_.out_channels - column,
             simd::splat(p_.low),
             simd::splat(p_.high)};
   }
 
-  // Where rows `slots` of the block write: neighbours in row `line` of the grid, all images counted, from
-  // `gx`.
-  void fill_targets(uint32_t line, uint32_t gx, Range slots, float* raw) {
-    const size_t oy = size_t{line / p_.grid_h} * p_.out_h + line % p_.grid_h * p_.grid_stride_y + p_.grid_y;
-    const size_t ox = static_cast<size_t>(gx) * p_.grid_stride_x + p_.grid_x;
-    float* to = raw != nullptr ? raw + static_cast<size_t>(slots.begin) * p_.out_channels
-                               : out_ + (oy % p_.out_rows * p_.out_w + ox) * p_.out_channels;
-    const size_t step = static_cast<size_t>(raw != nullptr ? 1 : p_.grid_stride_x) * p_.out_channels;
-    for (uint32_t r = slots.begin; r < slots.end; ++r, to += step) targets_[r] = to;
-  }
-
-  // What the same rows read.
-  void fill_pixels(uint32_t line, uint32_t gx, Range slots) {
-    const uint32_t n = line / p_.grid_h, gy = line % p_.grid_h;
-    const int32_t left = static_cast<int32_t>(gx * p_.stride_x) - p_.pad_left;
-    for (uint32_t ky = 0; ky < p_.kernel_y; ++ky) {
-      const int32_t iy = static_cast<int32_t>(gy * p_.stride_y + ky * p_.dilation_y) - p_.pad_top;
-      const bool inside = static_cast<uint32_t>(iy) < p_.in_h;
-      const size_t row = inside ? (size_t{n} * p_.in_h + static_cast<uint32_t>(iy)) % p_.x_rows : 0;
-      const float* start = inside ? x_ + row * p_.in_w * p_.channels : nullptr;
-      if (p_.merge_x != 0)
-        fill_merged(start, left, ky, slots);
-      else
-        fill_taps(start, left, ky, slots);
-    }
-  }
-
-  // Taps (ky, ...) of the rows' windows, in the input's row at `start` (null: outside).
-  void fill_taps(const float* start, int32_t left, uint32_t ky, Range slots) {
-    const float** slot = pixels_ + static_cast<size_t>(slots.begin) * taps_ + ky * p_.kernel_x;
-    for (uint32_t r = slots.begin; r < slots.end;
-         ++r, slot += taps_, left += static_cast<int32_t>(p_.stride_x))
-      for (uint32_t kx = 0; kx < p_.kernel_x; ++kx) {
-        const int32_t ix = left + static_cast<int32_t>(kx * p_.dilation_x);
-        slot[kx] = start != nullptr && static_cast<uint32_t>(ix) < p_.in_w
-                       ? start + static_cast<size_t>(ix) * p_.channels
-                       : zeros_;
-      }
-  }
-
-  void fill_merged(const float* start, int32_t left, uint32_t ky, Range slots) {
-    const float** slot = pixels_ + static_cast<size_t>(slots.begin) * taps_ + ky;
-    for (uint32_t r = slots.begin; r < slots.end;
-         ++r, slot += taps_, left += static_cast<int32_t>(p_.stride_x))
-      *slot = start != nullptr ? merged_pixels(start, left, r * p_.kernel_y + ky) : zeros_;
-  }
-
-  // The pixels under one row of the window, one after another: in place, or copied beside zeros at the
-  // input's edges.
-  const float* merged_pixels(const float* line, int32_t left, uint32_t edge) {
-    const int32_t kernel = static_cast<int32_t>(p_.kernel_x), width = static_cast<int32_t>(p_.in_w);
-    if (left >= 0 && left + kernel <= width) return line + static_cast<size_t>(left) * p_.channels;
-    float* copy = edges_ + static_cast<size_t>(edge) * channels_;
-    std::fill(copy, copy + channels_, 0.0f);
-    const int32_t first = std::max(left, 0), last = std::min(left + kernel, width);
-    if (first < last)
-      std::copy(line + static_cast<size_t>(first) * p_.channels,
-                line + static_cast<size_t>(last) * p_.channels,
-                copy + static_cast<size_t>(first - left) * p_.channels);
-    return copy;
-  }
-
   const GemmParams& p_;
-  const float* x_;
-  const float* zeros_;
-  float* out_;
+  PixelTable<float> table_;
   const float* weights_;
   const float* bias_;
-  uint32_t taps_;
-  uint32_t channels_;
-  const float** pixels_;
-  float** targets_;
-  float* edges_;
+  size_t panel_floats_;
 };
 
 // The program at `words` over `rows` of raw results. In the output they may go on at its start.
@@ -258,22 +174,10 @@ void gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* s
   const GemmScratch layout = gemm_scratch(p);
   float* raw = reinterpret_cast<float*>(scratch + layout.raw);
   std::byte* registers = scratch + layout.registers;
-  const uint32_t rows = p.batch * p.grid_h * p.grid_w;
-  const uint32_t column_blocks = (p.out_channels + p.block_columns - 1) / p.block_columns;
-  for (uint32_t unit = range.begin; unit < range.end;) {
-    // Units of whole rows follow each other: blocks need not end with them.
-    const uint32_t units = column_blocks == 1 ? range.end - unit : 1;
-    const uint32_t column = unit % column_blocks * p.block_columns;
-    const Range columns{column, std::min(column + p.block_columns, p.out_channels)};
-    uint32_t first = unit / column_blocks * p.unit_rows;
-    const uint32_t last = std::min(first + units * p.unit_rows, rows);
-    for (uint32_t count; first < last; first += count) {
-      count = std::min(p.block_rows, last - first);
-      block.run(first, count, columns, p.has_epilogue != 0 ? raw : nullptr);
-      if (p.has_epilogue != 0) run_epilogue(memory, p, words, {first, first + count}, raw, registers);
-    }
-    unit += units;
-  }
+  for_each_block(p, range, [&](uint32_t first, uint32_t count, Range columns) {
+    block.run(first, count, columns, p.has_epilogue != 0 ? raw : nullptr);
+    if (p.has_epilogue != 0) run_epilogue(memory, p, words, {first, first + count}, raw, registers);
+  });
 }
 
 }  // namespace linnet::cpu

@@ -22,6 +22,8 @@ Kernel kernel_of(PlanOp op) {
       return copy_rows;
     case PlanOp::PadConstant:
       return pad_constant;
+    case PlanOp::QuantizedGemm:
+      return quantized_gemm;
     case PlanOp::Reference:
       return reference;
   }

@@ -11,7 +11,7 @@ namespace {
 
 // Input that one block of rows reads once for every panel of weights: it stays in the second-level cache, the
 // panel in the first.
-constexpr uint32_t kBlockFloats = 24 * 1024;
+constexpr uint32_t kBlockBytes = 96 * 1024;
 constexpr uint32_t kMostBlockRows = 128;
 // Up to so many channels the taps along x are merged: their products are too short to be worth a pointer
 // each.
@@ -22,19 +22,19 @@ constexpr uint32_t divide_up(uint32_t a, uint32_t b) {
 }
 
 // As many blocks as the cache asks for, and no fewer than keep all threads equally busy.
-uint32_t block_rows_for(const GemmParams& p, uint32_t rows, uint32_t threads) {
-  constexpr uint32_t kTile = simd::kTileRows;
-  const uint32_t wanted = std::clamp(kBlockFloats / std::max(p.channels, 1u), kTile, kMostBlockRows);
+uint32_t block_rows_for(const GemmGrid& p, const TileSize& tile, uint32_t rows, uint32_t threads) {
+  const uint32_t row_bytes = std::max(p.channels * tile.element_bytes, 1u);
+  const uint32_t wanted = std::clamp(kBlockBytes / row_bytes, tile.rows, kMostBlockRows);
   const uint32_t blocks = threads * divide_up(rows, wanted * threads);
-  return divide_up(divide_up(rows, blocks), kTile) * kTile;
+  return divide_up(divide_up(rows, blocks), tile.rows) * tile.rows;
 }
 
-// One tile of rows leaves nothing to share but columns; an epilogue's program needs whole rows.
-uint32_t block_columns_for(const GemmParams& p, uint32_t rows, uint32_t threads) {
-  constexpr uint32_t kColumns = simd::kTileColumns;
-  const uint32_t panels = divide_up(p.out_channels, kColumns);
-  const bool by_column = threads > 1 && rows <= static_cast<uint32_t>(simd::kTileRows) && p.has_epilogue == 0;
-  return (by_column ? divide_up(panels, threads) : panels) * kColumns;
+// One tile of rows leaves nothing to share but columns.
+uint32_t block_columns_for(const GemmGrid& p, const TileSize& tile, uint32_t rows, uint32_t threads,
+                           bool whole_rows) {
+  const uint32_t panels = divide_up(p.out_channels, tile.columns);
+  const bool by_column = threads > 1 && rows <= tile.rows && !whole_rows;
+  return (by_column ? divide_up(panels, threads) : panels) * tile.columns;
 }
 
 }  // namespace
@@ -59,6 +59,15 @@ Ref pack_bias(Lowering& lowering, ValueId id, uint32_t count, uint32_t padded) {
   });
 }
 
+uint32_t set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows) {
+  const uint32_t rows = p.batch * p.grid_h * p.grid_w;
+  const auto threads = static_cast<uint32_t>(lowering.threads());
+  p.merge_x = p.kernel_x > 1 && p.dilation_x == 1 && p.channels <= kMostMergedChannels ? 1 : 0;
+  p.block_rows = p.unit_rows = block_rows_for(p, tile, rows, threads);
+  p.block_columns = block_columns_for(p, tile, rows, threads, whole_rows);
+  return divide_up(rows, p.unit_rows) * divide_up(p.out_channels, p.block_columns);
+}
+
 void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
                const WeightAt& weight_at, const EpilogueLowering& epilogue) {
   constexpr uint32_t kColumns = simd::kTileColumns;
@@ -69,7 +78,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
   if (rows == 0) return;
   params.x = lowering.ref(node.inputs[0]);
   params.out = lowering.ref(node.outputs[0]);
-  params.zeros = lowering.zeros();
+  params.padding = lowering.zeros();
   params.bias = pack_bias(lowering, bias, columns, panels * kColumns);
   const Tensor tensor = lowering.graph().value(weights).constant;
   params.weights =
@@ -81,15 +90,13 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
               for (uint32_t i = 0; i < kColumns && panel * kColumns + i < columns; ++i)
                 out[i] = weight_at(tensor.as<float>(), tap, channel, panel * kColumns + i);
       });
-  params.merge_x = params.kernel_x > 1 && params.dilation_x == 1 && channels <= kMostMergedChannels ? 1 : 0;
   params.low = epilogue.clamp.low;
   params.high = epilogue.clamp.high;
   const bool has_program = !epilogue.program.empty() && !epilogue.separate;
   params.has_epilogue = has_program ? 1 : 0;
-  const auto threads = static_cast<uint32_t>(lowering.threads());
-  params.block_rows = block_rows_for(params, rows, threads);
-  params.unit_rows = params.block_rows;
-  params.block_columns = block_columns_for(params, rows, threads);
+  // An epilogue's program needs whole rows.
+  const uint32_t units =
+      set_blocks(lowering, params, {simd::kTileRows, kColumns, sizeof(float)}, has_program);
 
   std::vector<uint32_t> words;
   append_params(words, params);
@@ -99,8 +106,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
     scratch += scratch_of(epilogue.program);
   }
   lowering.need_scratch(scratch);
-  lowering.emit(PlanOp::Gemm, divide_up(rows, params.unit_rows) * divide_up(columns, params.block_columns),
-                int64_t{rows} * columns * taps * channels, words);
+  lowering.emit(PlanOp::Gemm, units, int64_t{rows} * columns * taps * channels, words);
 }
 
 }  // namespace linnet::cpu

@@ -1,4 +1,4 @@
-// One Gemm step, as conv2d, conv2d_transpose and matmul make it.
+// One Gemm step, as conv2d, conv2d_transpose and matmul make it, and what it shares with QuantizedGemm.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,17 @@ namespace linnet::cpu {
 // Weight of tap `tap`, input channel `channel`, output `column`, from the constant's elements.
 using WeightAt = std::function<float(const float* weights, uint32_t tap, uint32_t channel, uint32_t column)>;
 
-// Fills x, weights, bias, zeros and block_rows of `params`, whose geometry is set, and emits the step.
+// What the kernel of a grid computes at a time.
+struct TileSize {
+  uint32_t rows, columns;
+  uint32_t element_bytes;  // of the input
+};
+
+// Sets merge_x, blocks and units of `p`, whose geometry is set, and gives the number of units. `whole_rows`:
+// no unit may have a part of the columns.
+uint32_t set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows);
+
+// Fills x, weights, bias, padding and blocks of `params`, whose geometry is set, and emits the step.
 // `weights` and `bias` (kNone: zeros) are constants.
 void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
                const WeightAt& weight_at, const EpilogueLowering& epilogue);

@@ -1,0 +1,60 @@
+#include "backends/cpu/lower/gemm_step.h"
+#include "backends/cpu/lower/requantisation.h"
+#include "backends/cpu/lower/window_params.h"
+#include "simd/dot.h"
+
+namespace linnet::cpu {
+
+namespace {
+
+Ref pack_panels(Lowering& lowering, const Tensor& weights, const GemmGrid& p) {
+  using simd::kDotDepth;
+  using simd::kDotTileColumns;
+  const size_t taps = gemm_taps(p), channels = gemm_channels(p), columns = p.out_channels;
+  const auto depth = static_cast<size_t>(align_up(channels, kDotDepth));
+  const auto panels = static_cast<size_t>(align_up(columns, kDotTileColumns) / kDotTileColumns);
+  return lowering.add_weights(panels * taps * depth * kDotTileColumns, [=](std::byte* to) {
+    const int8_t* from = weights.as<int8_t>();
+    for (size_t i = 0; i < panels * taps * depth * kDotTileColumns; ++i) {
+      const size_t group = i / (kDotTileColumns * kDotDepth);
+      const size_t channel = group % (depth / kDotDepth) * kDotDepth + i % kDotDepth;
+      const size_t tap = group / (depth / kDotDepth) % taps;
+      const size_t column =
+          group / (depth / kDotDepth) / taps * kDotTileColumns + i / kDotDepth % kDotTileColumns;
+      if (channel < channels && column < columns)
+        to[i] = static_cast<std::byte>(from[(tap * channels + channel) * columns + column]);
+    }
+  });
+}
+
+}  // namespace
+
+Result<bool> lower_quantized_conv2d(Lowering& lowering, const Node& node) {
+  if (!has_quantized_kernel(lowering.graph(), node)) return false;
+  const Shape& x = lowering.shape(node.inputs[0]);
+  const Shape& w = lowering.shape(node.inputs[1]);
+  const Shape& y = lowering.shape(node.outputs[0]);
+  QuantizedGemmParams p{};
+  set_images(p, x, y);
+  p.grid_h = p.out_h;
+  p.grid_w = p.out_w;
+  p.out_channels = static_cast<uint32_t>(y[3]);
+  p.grid_stride_y = p.grid_stride_x = 1;
+  set_window(p, window_of(node.attrs, x, w[0], w[1]));
+  const uint32_t units =
+      set_blocks(lowering, p, {simd::kDotTileRows, simd::kDotTileColumns, sizeof(int8_t)}, false);
+  const auto padded = static_cast<uint32_t>(align_up(p.out_channels, simd::kDotTileColumns));
+  p.x = lowering.ref(node.inputs[0]);
+  p.out = lowering.ref(node.outputs[0]);
+  p.padding = pack_padding(lowering, node, gemm_channels(p));
+  p.weights = pack_panels(lowering, lowering.graph().value(node.inputs[1]).constant, p);
+  p.bias = pack_quantized_bias(lowering, node, padded);
+  p.requantisation = pack_requantisation(lowering, node, padded);
+  std::vector<uint32_t> words;
+  append_params(words, p);
+  lowering.need_scratch(grid_scratch(p, sizeof(int8_t)).end);
+  lowering.emit(PlanOp::QuantizedGemm, units, y.elements() * w[0] * w[1] * w[2], words);
+  return true;
+}
+
+}  // namespace linnet::cpu

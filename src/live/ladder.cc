@@ -187,6 +187,7 @@ void Ladder::lose(Rung rung, double now, std::string_view text) {
   if (!in_use || data.skipped) return;
   ++data.losses;
   unbuild(rung);
+  if (rung == active_) returning_ = rung;
   if (data.recovered_at > 0 && now - data.recovered_at >= limits_.stable) data.attempts = 0;
   if (data.attempts >= limits_.rebuilds) {
     Reason why("lost ");
@@ -195,7 +196,7 @@ void Ladder::lose(Rung rung, double now, std::string_view text) {
     return skip(rung, why.view());
   }
   data.reason = Reason(text);
-  data.retry_at = now + limits_.backoff * static_cast<double>(uint64_t{1} << std::min(data.attempts, 20));
+  data.retry_at = now + limits_.backoff * static_cast<double>(uint64_t{1} << std::min(data.attempts, 5));
   ++data.attempts;
   data.wanted = data.recovering = true;
   // Nothing may hold up the last resort.

@@ -44,8 +44,8 @@ struct LadderLimits {
   double drift_hold = 3000;
   double revalidate_wait = 60'000;
   double revalidate_most = 1'800'000;
-  // A lost rung is rebuilt so often, first after `backoff` and after twice as long each time. One that held
-  // for `stable` has all its attempts again.
+  // A lost rung is rebuilt so often, first after `backoff` and after twice as long each time, up to 32 times.
+  // One that held for `stable` has all its attempts again.
   int rebuilds = 3;
   double backoff = 500;
   double stable = 30'000;
@@ -219,6 +219,8 @@ class Ladder {
   std::optional<Rung> active_;
   std::optional<Rung> told_;
   double switched_at_ = 0;
+  // The rung that answered until it was lost: going back to it is no new choice.
+  std::optional<Rung> returning_;
   // The remembered median that the choice taken over has to confirm; 0 where there is none.
   double to_confirm_ = 0;
 

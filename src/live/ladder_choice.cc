@@ -86,6 +86,7 @@ std::optional<Rung> Ladder::successor() const {
 void Ladder::activate(Rung rung, double now) {
   active_ = rung;
   switched_at_ = now;
+  if (rung == returning_) returning_.reset();
   live_.clear();
   drifted_since_ = -1;
 }
@@ -95,7 +96,7 @@ void Ladder::choose(double now) {
   if (active_ && !answers(*active_)) active_.reset();
   if (active_) {
     const std::optional<Rung> rung = successor();
-    if (rung && now >= switched_at_ + limits_.dwell) activate(*rung, now);
+    if (rung && (rung == returning_ || now >= switched_at_ + limits_.dwell)) activate(*rung, now);
     return;
   }
   std::optional<Rung> rung = best();

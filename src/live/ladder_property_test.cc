@@ -24,9 +24,17 @@ struct Walk {
   bool forced = false;
   double switched = -1e9;
   std::optional<Rung> answering;
+  std::optional<Rung> lost;
 
   Walk(uint32_t seed, const LadderSpec& spec) : random(seed), ladder(spec, 0) {}
   uint32_t pick(uint32_t count) { return random() % count; }
+
+  void tell(LadderEvent event, Rung rung, double value) {
+    // A failure may force a change at any time.
+    forced = event != LadderEvent::Frame && event != LadderEvent::Measured;
+    if ((event == LadderEvent::Lost || event == LadderEvent::Invalid) && answering == rung) lost = rung;
+    ladder.event(event, rung, now, value, "because");
+  }
 
   // Carries out all commands, answering some at once and leaving others to chance.
   void obey(bool faithful) {
@@ -53,7 +61,10 @@ struct Walk {
           break;
         case LadderAction::Switch:
           ASSERT_TRUE(answering != command.rung) << "a switch to itself";
-          if (!forced && answering) ASSERT_GE(now, switched + LadderLimits{}.dwell) << "flapping";
+          // Back to a rung that was lost is no new choice, and happens once for each loss.
+          if (!forced && answering && command.rung != lost)
+            ASSERT_GE(now, switched + LadderLimits{}.dwell) << "flapping";
+          if (command.rung == lost) lost.reset();
           switched = now;
           answering = command.rung;
           forced = false;
@@ -95,8 +106,7 @@ TEST(LadderProperties, RandomEventsNeverLeaveItWithoutAnAnswer) {
                                  event != LadderEvent::Invalid && event != LadderEvent::OutOfMemory);
       if (!harmless) continue;
       const double values[] = {0, 5, 30, 2000, -1, NAN, INFINITY};
-      walk.forced = event != LadderEvent::Frame && event != LadderEvent::Measured;
-      walk.ladder.event(event, rung, walk.now, values[walk.pick(std::size(values))], "because");
+      walk.tell(event, rung, values[walk.pick(std::size(values))]);
       ASSERT_NO_FATAL_FAILURE(walk.obey(false));
       ASSERT_TRUE(walk.ladder.active().has_value());
     }
@@ -110,12 +120,10 @@ TEST(LadderProperties, QuietTimeEndsAllWork) {
     Walk walk(seed, random_spec(seeds));
     for (int step = 0; step < 40; ++step) {
       walk.now += walk.pick(3000);
-      walk.forced = true;
-      walk.ladder.event(kEvents[walk.pick(std::size(kEvents))], static_cast<Rung>(walk.pick(kRungCount)),
-                        walk.now, 5);
+      walk.tell(kEvents[walk.pick(std::size(kEvents))], static_cast<Rung>(walk.pick(kRungCount)), 5);
       ASSERT_NO_FATAL_FAILURE(walk.obey(false));
     }
-    walk.ladder.event(LadderEvent::Visible, Rung::Wasm, walk.now);
+    walk.tell(LadderEvent::Visible, Rung::Wasm, 0);
     // Commands that were never answered run into their limits; then there is nothing left to wait for.
     for (int round = 0; round < 200; ++round) {
       walk.now += 20'000;
@@ -137,8 +145,7 @@ TEST(LadderProperties, WorkIsBounded) {
   walk.obey(true);
   for (int step = 0; step < 10'000; ++step) {
     walk.now += 100;
-    walk.forced = true;
-    walk.ladder.event(LadderEvent::Lost, static_cast<Rung>(1 + walk.pick(2)), walk.now, 0, "lost");
+    walk.tell(LadderEvent::Lost, static_cast<Rung>(1 + walk.pick(2)), 0);
     ASSERT_NO_FATAL_FAILURE(walk.obey(true));
     ASSERT_EQ(walk.ladder.active().has_value(), true);
   }

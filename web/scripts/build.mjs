@@ -15,18 +15,20 @@ const variants = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'];
 const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 
 const moduleOf = (variant) => resolve(builds, `wasm-${variant}/linnet.wasm`);
+const liveModule = resolve(builds, 'wasm-simd/linnet-live.wasm');
 
 if (!process.argv.includes('--no-wasm')) {
   for (const variant of variants) {
     const folder = dirname(moduleOf(variant));
     run('cmake', '--preset', `wasm-${variant}`, '-B', folder, '--log-level=WARNING');
-    run('cmake', '--build', folder, '--target', 'linnet');
+    run('cmake', '--build', folder, '--target', 'linnet', ...(variant === 'simd' ? ['linnet-live'] : []));
   }
 }
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 for (const variant of variants)
   if (existsSync(moduleOf(variant))) copyFileSync(moduleOf(variant), resolve(dist, `linnet-${variant}.wasm`));
+if (existsSync(liveModule)) copyFileSync(liveModule, resolve(dist, 'linnet-live.wasm'));
 
 run(process.execPath, resolve(web, 'scripts/generate_abi.mjs'));
 await build({
@@ -34,6 +36,7 @@ await build({
     linnet: resolve(web, 'src/index.ts'),
     engine_worker: resolve(web, 'src/worker/engine_worker.ts'),
     helper_worker: resolve(web, 'src/worker/helper_worker.ts'),
+    probe_worker: resolve(web, 'src/worker/probe_worker.ts'),
   },
   outdir: dist,
   bundle: true,

@@ -1,28 +1,49 @@
 // Requests to a model's worker, one at a time.
 import { LinnetError } from './errors.js';
 import type { Replies, Request, WorkerMessage } from './protocol.js';
-import type { Progress } from './types.js';
+import type { Backend, BackendChoice, Progress } from './types.js';
 
 type Waiting = { resolve: (value: never) => void; reject: (error: LinnetError) => void };
 
-export class Channel {
+/** What answers a model's requests. */
+export interface Runner {
+  /** What answers now. */
+  readonly backend: Backend;
+  /** Why that; null where the caller chose. */
+  readonly choice: BackendChoice | null;
+  /** Why nothing is answered any more. */
+  readonly ended: LinnetError | null;
+  /** The caller waits for one answer before it asks again. */
+  ask<T extends Request['type']>(request: Extract<Request, { type: T }>, transfer?: Transferable[]): Promise<Replies[T]>;
+  /** Stops the workers, which frees all their memory. What waits and what comes later gets `error`. */
+  end(error: LinnetError): void;
+}
+
+export class Channel implements Runner {
+  readonly choice = null;
+  /** Told when the worker is of no more use, or says that its GPU is not. */
+  onLost: ((error: LinnetError) => void) | undefined;
   onProgress: ((progress: Progress) => void) | undefined;
   #waiting: Waiting | null = null;
   #ended: LinnetError | null = null;
 
-  constructor(private readonly worker: Worker) {
+  constructor(
+    private readonly worker: Worker,
+    readonly backend: Backend,
+  ) {
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
       if (data.type === 'progress') return this.onProgress?.(data.progress);
+      if (data.type === 'lost') return this.onLost?.(new LinnetError(data.code, data.detail));
       const waiting = this.#waiting;
       this.#waiting = null;
       if (data.type === 'reply') return waiting?.resolve(data.value as never);
       const error = new LinnetError(data.code, data.detail);
       waiting?.reject(error);
-      if (data.code === 'EngineFailed') this.end(error);
+      if (data.code === 'EngineFailed') this.#fail(error);
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      this.end(new LinnetError('EngineFailed', `the worker stopped (${event.message || 'its script could not be loaded'})`));
+      this.#fail(new LinnetError('EngineFailed', `the worker stopped (${event.message || 'its script could not be loaded'})`));
     };
   }
 
@@ -30,7 +51,6 @@ export class Channel {
     return this.#ended;
   }
 
-  /** The caller waits for one answer before it asks again. */
   ask<T extends Request['type']>(request: Extract<Request, { type: T }>, transfer: Transferable[] = []): Promise<Replies[T]> {
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise<Replies[T]>((resolve, reject) => {
@@ -39,7 +59,12 @@ export class Channel {
     });
   }
 
-  /** Stops the worker and its threads, which frees all their memory. What waits and what comes later gets `error`. */
+  #fail(error: LinnetError): void {
+    if (this.#ended) return;
+    this.end(error);
+    this.onLost?.(error);
+  }
+
   end(error: LinnetError): void {
     if (this.#ended) return;
     this.#ended = error;

@@ -1,8 +1,11 @@
-import { Channel } from './channel.js';
+import { Channel, type Runner } from './channel.js';
 import { LinnetError } from './errors.js';
+import { abiHash } from './generated/abi.js';
+import { goldenOf } from './ladder/golden.js';
+import { Ladder } from './ladder/ladder.js';
 import { Model } from './model.js';
-import type { LoadRequest, ModelSource } from './protocol.js';
-import type { LoadOptions } from './types.js';
+import type { LoadReply, LoadRequest, ModelSource } from './protocol.js';
+import type { Backend, LoadOptions } from './types.js';
 import { chooseVariant, detectCapabilities } from './variants.js';
 
 export { type ErrorCode, LinnetError } from './errors.js';
@@ -47,6 +50,9 @@ function startWorker(url: URL): Worker {
   }
 }
 
+// The backends beside WASM that auto tries where nothing else is said.
+const tried: readonly Backend[] = [];
+
 /**
  * Loads a TensorFlow.js graph or layers model into a worker of its own, compiled for this machine. Rejects with a
  * LinnetError.
@@ -62,6 +68,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   const assets = new URL(options.assets ? `${options.assets}`.replace(/\/?$/, '/') : '.', import.meta.url).href;
   const request: LoadRequest = {
     type: 'load',
+    backend: 'wasm',
     source: toSource(location, options.request),
     variant,
     threads,
@@ -71,13 +78,14 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   };
   if (signal?.aborted) throw new LinnetError('Aborted', 'loading was called off before it began');
 
-  const channel = new Channel(startWorker(new URL('engine_worker.js', assets)));
+  const channel = open(request);
   channel.onProgress = options.onProgress;
   const abort = () => channel.end(new LinnetError('Aborted', 'loading was called off'));
   signal?.addEventListener('abort', abort, { once: true });
   try {
     const reply = await channel.ask<'load'>(request);
-    return new Model(channel, reply, variant, options.image ?? {});
+    const runner = backend === 'auto' ? climb(channel, request, reply, options) : channel;
+    return new Model(runner, reply, variant, options.image ?? {});
   } catch (error) {
     channel.end(error as LinnetError);
     throw error;
@@ -85,4 +93,41 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     signal?.removeEventListener('abort', abort);
     channel.onProgress = undefined;
   }
+}
+
+function open(request: LoadRequest): Channel {
+  return new Channel(startWorker(new URL('engine_worker.js', request.assets)), request.backend);
+}
+
+// Puts the ladder in front of the model that WASM has loaded, where there is something to choose.
+function climb(first: Channel, request: LoadRequest, reply: LoadReply, options: LoadOptions): Runner {
+  const golden = goldenOf(JSON.parse(reply.metadata) as Record<string, unknown>, reply.outputs);
+  // An image fills one input and leaves the others as they were, which only the rung that ran last would know.
+  const others = reply.inputs.length > 1 ? [] : (options.backends ?? tried).filter((backend) => backend !== 'wasm');
+  if (others.length === 0 && !options.safeMode) return first;
+  return new Ladder(first, reply, {
+    assets: request.assets,
+    backends: ['wasm', ...others],
+    golden,
+    safeMode: options.safeMode ?? false,
+    remember: options.remember ?? true,
+    key: [
+      options.appVersion ?? '',
+      abiHash.toString(16),
+      JSON.stringify([request.variant, reply.threads, request.batch, request.inputShapes]),
+    ],
+    recovery: options.recovery ?? {},
+    onChoice: options.onChoice,
+    open: (backend) => {
+      const channel = open({ ...request, backend });
+      return { channel, reply: channel.ask<'load'>(again(request, backend)) };
+    },
+  });
+}
+
+// The same model once more; its files come from the browser's cache, where that has them.
+function again(request: LoadRequest, backend: Backend): LoadRequest {
+  const { source } = request;
+  if (source.kind !== 'url' || source.request.cache) return { ...request, backend };
+  return { ...request, backend, source: { ...source, request: { ...source.request, cache: 'force-cache' } } };
 }

@@ -1,9 +1,11 @@
-import type { Channel } from './channel.js';
+import type { Runner } from './channel.js';
 import { LinnetError } from './errors.js';
 import { imageOptionsOf, planImage } from './image_plan.js';
 import type { LoadReply, RunReply } from './protocol.js';
 import { arrayOver, bytesOf, orderInputs } from './tensors.js';
 import type {
+  Backend,
+  BackendChoice,
   HeapFigures,
   ImageInput,
   ImageOptions,
@@ -34,7 +36,6 @@ export class Model {
   readonly outputs: readonly TensorInfo[];
   /** The model's `userDefinedMetadata`. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly backend = 'wasm';
   /** Threads that take part in a run. */
   readonly threads: number;
   /** Multiply-accumulates of one run. */
@@ -49,7 +50,7 @@ export class Model {
 
   /** @internal */
   constructor(
-    private readonly channel: Channel,
+    private readonly channel: Runner,
     reply: LoadReply,
     /** The build of the engine in use. */
     readonly variant: Variant,
@@ -119,6 +120,16 @@ export class Model {
     if (arrays instanceof LinnetError) return Promise.reject(arrays);
     const input = this.#pack(arrays);
     return this.#enqueue(() => this.channel.ask<'profile'>({ type: 'profile', input, runs }, [input]));
+  }
+
+  /** What answers runs now. */
+  get backend(): Backend {
+    return this.channel.backend;
+  }
+
+  /** How the backend was chosen; null where `loadModel` was told which, and until the first is known. */
+  get choice(): BackendChoice | null {
+    return this.channel.choice;
   }
 
   /** Bytes that the model holds now. */

@@ -1,6 +1,6 @@
 // What the page and the engine's worker say to each other.
 import type { ErrorCode } from './errors.js';
-import type { HeapFigures, MemoryFigures, NodeTime, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
+import type { Backend, HeapFigures, MemoryFigures, NodeTime, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
 
 export type ModelSource =
   | { readonly kind: 'url'; readonly url: string; readonly request: RequestInit }
@@ -8,6 +8,7 @@ export type ModelSource =
 
 export interface LoadRequest {
   readonly type: 'load';
+  readonly backend: Backend;
   readonly source: ModelSource;
   readonly variant: Variant;
   readonly threads: number;
@@ -60,6 +61,10 @@ export interface LoadReply {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly metadata: string;
+  /** Of model.json, in hexadecimal; empty in a page that is not secure. */
+  readonly digest: string;
+  /** What the results are as exact as. */
+  readonly precision: 'f32' | 'f16' | 'int8';
   readonly threads: number;
   readonly macs: number;
   readonly steps: number;
@@ -85,7 +90,16 @@ export interface Replies {
 export type WorkerMessage =
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'reply'; readonly value: Replies[keyof Replies] }
-  | { readonly type: 'error'; readonly code: ErrorCode; readonly detail: string };
+  /** A request failed. */
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly detail: string }
+  /** The GPU was lost or failed, whether a request was under way or not. */
+  | { readonly type: 'lost'; readonly code: ErrorCode; readonly detail: string };
+
+/** The names of the GPU adapters that a page can use. */
+export interface Adapters {
+  readonly webgpu: string | null;
+  readonly webgl2: string | null;
+}
 
 /** What a helper thread needs: its own instance of the module over the shared memory. */
 export interface HelperStart {

@@ -13,6 +13,39 @@ export interface TensorInfo {
 
 export type NamedArrays = Record<string, TypedArray>;
 
+/** What computes a model. */
+export type Backend = 'wasm' | 'webgl2' | 'webgpu';
+
+/** What is known of one backend here. */
+export interface RungFigures {
+  /** absent: this device or page has it not; skipped: given up for this visit, `reason` says why. */
+  readonly state: 'absent' | 'idle' | 'compiling' | 'testing' | 'measuring' | 'ready' | 'rebuilding' | 'skipped';
+  /** Milliseconds of one run, measured or remembered; null where it has not been. */
+  readonly median: number | null;
+  /** Bytes that it holds, or held when it was last in use. */
+  readonly bytes: number;
+  /** The self-test's largest error, as a part of the outputs' range; null before it has passed. */
+  readonly error: number | null;
+  readonly losses: number;
+  readonly recoveries: number;
+  readonly reason: string;
+}
+
+/** Which backend answers, and why. */
+export interface BackendChoice {
+  /** The one that answers now; null while none does. */
+  readonly backend: Backend | null;
+  /** In words: "WASM, measured 12.9 ms; WebGPU 180 ms; WebGL2 70.1 ms". */
+  readonly reason: string;
+  /** Whether all is tried that was to be. */
+  readonly decided: boolean;
+  /** How often live latency had drifted so far that all was measured again. */
+  readonly validations: number;
+  /** Milliseconds of the latest runs. */
+  readonly frames: { readonly median: number; readonly p95: number };
+  readonly rungs: Readonly<Record<Backend, RungFigures>>;
+}
+
 /** One build of the engine. */
 export type Variant = 'simd' | 'relaxed' | 'simd-threads' | 'relaxed-threads';
 
@@ -110,8 +143,20 @@ export type WorkerImage = ImageBitmap | ImageData | VideoFrame;
 export type ImageInput = WorkerImage | Blob | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas;
 
 export interface LoadOptions {
-  /** auto picks the best of the backends there are: WebAssembly. */
+  /** auto, the default, picks the fastest correct one, measured on this device; or wasm. */
   readonly backend?: 'auto' | 'wasm';
+  /** What auto may choose among, beside wasm. Default: all there are. */
+  readonly backends?: readonly Backend[];
+  /** WebAssembly alone, whatever there is. */
+  readonly safeMode?: boolean;
+  /** Told whenever something about the choice of a backend has changed. */
+  readonly onChoice?: (choice: BackendChoice) => void;
+  /** Whether auto remembers its choice from visit to visit, in IndexedDB. Default: true. */
+  readonly remember?: boolean;
+  /** The application's own version: with another one the choice is made anew. */
+  readonly appVersion?: string;
+  /** How often in a row a lost GPU is rebuilt, and after how many milliseconds first. Default: 3 times, 500 ms. */
+  readonly recovery?: { readonly rebuilds?: number; readonly backoff?: number };
   /**
    * Threads to use at most, 1 to 16. More than one needs a cross-origin isolated page; elsewhere one is used. Default:
    * the machine's cores, at most 4.

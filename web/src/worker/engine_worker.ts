@@ -41,6 +41,7 @@ class Loaded {
     private readonly session: number,
     readonly description: SessionDescription,
     readonly metadata: string,
+    readonly digest: string,
   ) {}
 
   static async load(request: LoadRequest): Promise<Loaded> {
@@ -51,13 +52,13 @@ class Loaded {
     );
     const helper = new URL('helper_worker.js', assets).href;
     const helpers = Array.from({ length: threads - 1 }, (_, i) => startHelper(engine, i + 1, helper));
-    const [{ handle, description }] = await Promise.all([
+    const [{ handle, description, digest }] = await Promise.all([
       readModel(engine, request.source, (progress) => send({ type: 'progress', progress })),
       ...helpers,
     ]);
     const session = engine.compile(handle, threads, request.batch, request.inputShapes);
     engine.close(handle);
-    return new Loaded(engine, session.handle, session.description, description.metadata);
+    return new Loaded(engine, session.handle, session.description, description.metadata, digest);
   }
 
   reply(): LoadReply {
@@ -67,6 +68,8 @@ class Loaded {
       inputs: inputs.map(info),
       outputs: outputs.map(info),
       metadata: this.metadata,
+      digest: this.digest,
+      precision: 'f32',
       threads,
       macs,
       steps,

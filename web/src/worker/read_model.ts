@@ -93,7 +93,7 @@ async function drain(incoming: Incoming, take: (chunk: Uint8Array) => void): Pro
   }
 }
 
-async function readAll(incoming: Incoming, onBytes: (bytes: number) => void): Promise<Uint8Array> {
+async function readAll(incoming: Incoming, onBytes: (bytes: number) => void): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   await drain(incoming, (chunk) => {
@@ -141,12 +141,19 @@ async function readShard(
   engine.commitShard(model, index, received);
 }
 
-/** Opens the model in the engine with all its weights, and gives its handle. */
+// SHA-256 in hexadecimal. Pages that are not secure have no cryptography, and do without.
+async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  if (!globalThis.crypto?.subtle) return '';
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Opens the model in the engine with all its weights, and gives its handle and model.json's digest. */
 export async function readModel(
   engine: Engine,
   source: ModelSource,
   onProgress: (progress: Progress) => void,
-): Promise<{ handle: number; description: ModelDescription }> {
+): Promise<{ handle: number; description: ModelDescription; digest: string }> {
   const files = source.kind === 'url' ? filesOfUrl(source.url, source.request) : filesOfFiles(source.files);
   let loadedBytes = 0;
   let totalBytes = 0;
@@ -182,5 +189,5 @@ export async function readModel(
   };
   await Promise.all(Array.from({ length: Math.min(parallel, description.shards.length) }, fetchOn));
   onProgress({ phase: 'compile', loadedBytes, totalBytes });
-  return opened;
+  return { ...opened, digest: await digestOf(json) };
 }

@@ -1,0 +1,359 @@
+// The choice among backends in a page, with rungs that behave as told. All of them compute with WASM, so every answer has
+// to be the right one whatever happens.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { launch, modelDocuments, openPackagePage, startServer } from './harness.mjs';
+import { smallClassifier } from './small_models.mjs';
+
+const size = 48;
+const small = smallClassifier({ size });
+const documents = modelDocuments('/small', small);
+const script = (name) => readFileSync(new URL(`pages/${name}`, import.meta.url));
+const stands = { 'engine_worker.js': script('fake_rung_worker.js'), 'probe_worker.js': script('fake_probe_worker.js') };
+
+let browser, server;
+before(async () => {
+  browser = await launch();
+  server = await startServer({
+    documents,
+    handle(request, response) {
+      const [, fake, , name] = request.url.split('/');
+      if (fake !== 'fake') return false;
+      const own = stands[name];
+      response.setHeader('Content-Type', name.endsWith('.wasm') ? 'application/wasm' : 'text/javascript');
+      response.end(own ?? readFileSync(new URL(`../../web/dist/${name}`, import.meta.url)));
+      return true;
+    },
+  });
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+});
+
+// What every test's page can use.
+function helpers() {
+  globalThis.loads = [];
+  globalThis.orders = new BroadcastChannel('fake rungs');
+  orders.onmessage = ({ data }) => data.loading && loads.push(data.loading);
+  globalThis.load = (behaviours, options = {}) =>
+    linnet.loadModel('/small/', {
+      threads: 1,
+      variant: 'simd',
+      backends: ['webgl2', 'webgpu'],
+      assets: `/fake/${encodeURIComponent(JSON.stringify(behaviours))}/`,
+      ...options,
+    });
+  globalThis.until = async (holds, what) => {
+    for (let i = 0; i < 1500; ++i) {
+      if (holds()) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`never: ${what}`);
+  };
+  globalThis.decided = (model) => until(() => model.choice?.decided, 'decided');
+  // Frame k, and what every backend has to answer to it.
+  globalThis.frame = (k) => new Float32Array(48 * 48 * 3).map((_, i) => Math.sin(i * (k % 5) + (k % 5)));
+  globalThis.expectedAnswers = async () => {
+    const model = await linnet.loadModel('/small/', { backend: 'wasm', threads: 1, variant: 'simd' });
+    const answers = [];
+    for (let k = 0; k < 5; ++k) answers.push((await model.run(frame(k))).answers.join());
+    await model.dispose();
+    return answers;
+  };
+}
+
+async function openPage(context) {
+  const page = await openPackagePage({ newContext: () => context ?? browser.newContext() }, server.url);
+  await page.evaluate(helpers);
+  return page;
+}
+
+/** Runs `task` in a page, which must be left without problems. */
+async function inPage(task, argument, context) {
+  const page = await openPage(context);
+  try {
+    const result = await page.evaluate(task, argument);
+    assert.deepEqual(page.problems, []);
+    assert.deepEqual(await page.evaluate('violations'), []);
+    return result;
+  } finally {
+    if (!context) await page.context().close();
+  }
+}
+
+test('chooses WASM where that is measured to be the fastest, and says so', async () => {
+  const result = await inPage(async () => {
+    const told = [];
+    const model = await load({ wasm: { run: 12.9 }, webgpu: { run: 180 }, webgl2: { run: 70.1 } }, { onChoice: ({ reason }) => told.push(reason) });
+    await decided(model);
+    const { backend, choice } = model;
+    await model.dispose();
+    return { backend, choice, last: told.at(-1), loads };
+  });
+  assert.equal(result.backend, 'wasm');
+  assert.equal(result.choice.reason, 'WASM, measured 12.9 ms; WebGPU 180 ms; WebGL2 70.1 ms');
+  assert.equal(result.last, result.choice.reason);
+  assert.deepEqual(result.loads, ['wasm', 'webgpu', 'webgl2']);
+  const { wasm, webgpu } = result.choice.rungs;
+  assert.deepEqual([wasm.state, wasm.median, webgpu.state, webgpu.median, webgpu.error], ['ready', 12.9, 'idle', 180, 0]);
+  assert.ok(wasm.bytes > 0 && webgpu.bytes > 0);
+});
+
+test('answers every frame while it changes to a faster backend', async () => {
+  const result = await inPage(async () => {
+    const expected = await expectedAnswers();
+    const model = await load({ wasm: { run: 20 }, webgpu: { run: 5, slow: 300 }, webgl2: { run: 30 } });
+    const first = model.backend;
+    const seen = new Set();
+    let wrong = 0;
+    let outputs;
+    for (let k = 0; !model.choice?.decided || k < 50; ++k) {
+      outputs = await model.run(frame(k), outputs ? { recycle: outputs } : {});
+      wrong += outputs.answers.join() !== expected[k % 5];
+      seen.add(model.backend);
+    }
+    const { backend, choice } = model;
+    await model.dispose();
+    return { first, seen: [...seen], wrong, backend, rungs: choice.rungs };
+  });
+  assert.equal(result.first, 'wasm');
+  assert.deepEqual(result.seen, ['wasm', 'webgpu']);
+  assert.equal(result.wrong, 0);
+  assert.deepEqual([result.backend, result.rungs.webgpu.state, result.rungs.webgl2.state], ['webgpu', 'ready', 'idle']);
+});
+
+test('remembers its choice, until something that it depends on changes', async () => {
+  const context = await browser.newContext();
+  const visit = (options, adapter) =>
+    inPage(
+      async ([given, name]) => {
+        const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 }, webgl2: { run: 30 }, adapter: name }, given);
+        await decided(model);
+        const { backend, choice } = model;
+        await model.dispose();
+        return { backend, loads, reason: choice.reason };
+      },
+      [options, adapter],
+      context,
+    );
+  const everything = ['wasm', 'webgpu', 'webgl2'];
+  assert.deepEqual((await visit({}, 'one')).loads, everything);
+  const second = await visit({}, 'one');
+  assert.deepEqual([second.backend, second.loads], ['webgpu', ['wasm', 'webgpu']]);
+  assert.match(second.reason, /^WebGPU, measured 5\.0 ms; WebGL2 30\.0 ms; WASM 20\.0 ms$/);
+  assert.deepEqual((await visit({ appVersion: '2' }, 'one')).loads, everything);
+  assert.deepEqual((await visit({ appVersion: '2' }, 'one')).loads, ['wasm', 'webgpu']);
+  assert.deepEqual((await visit({ appVersion: '2' }, 'another')).loads, everything);
+  assert.deepEqual((await visit({ appVersion: '2', remember: false }, 'another')).loads, everything);
+  await context.close();
+});
+
+test('a remembered WASM spares the others', async () => {
+  const context = await browser.newContext();
+  const visit = () =>
+    inPage(
+      async () => {
+        const model = await load({ wasm: { run: 2 }, webgpu: { run: 5 }, webgl2: { run: 30 } });
+        await decided(model);
+        const { reason } = model.choice;
+        await model.dispose();
+        return { loads, reason };
+      },
+      null,
+      context,
+    );
+  await visit();
+  assert.deepEqual(await visit(), { loads: ['wasm'], reason: 'WASM, remembered 2.0 ms; WebGPU 5.0 ms; WebGL2 30.0 ms' });
+  await context.close();
+});
+
+test('does without storage', async () => {
+  const result = await inPage(async () => {
+    const outcomes = [];
+    const blocked = [
+      () => { throw new DOMException('not here', 'SecurityError'); },
+      () => ({}), // never answers
+    ];
+    for (const open of blocked) {
+      Object.defineProperty(IDBFactory.prototype, 'open', { value: open });
+      const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 }, webgl2: { run: 30 } });
+      await decided(model);
+      outcomes.push(model.backend);
+      await model.dispose();
+    }
+    return outcomes;
+  });
+  assert.deepEqual(result, ['webgpu', 'webgpu']);
+});
+
+test('never uses a backend that is wrong, cannot be loaded or is not there', async () => {
+  const result = await inPage(async () => {
+    const model = await load({ wasm: { run: 20 }, webgpu: { run: 1, off: 0.01 }, webgl2: { run: 1, refuse: 'no textures' } });
+    await decided(model);
+    const { rungs, reason } = model.choice;
+    await model.dispose();
+    const absent = await load({ absent: ['webgpu', 'webgl2'] });
+    await decided(absent);
+    const { reason: alone } = absent.choice;
+    await absent.dispose();
+    return { rungs, reason, alone };
+  });
+  assert.match(result.rungs.webgpu.reason, /its self-test is off by 0\.0\d+ of the range, 0\.0010 is allowed/);
+  assert.equal(result.rungs.webgl2.reason, 'the GPU failed: no textures');
+  assert.match(result.reason, /^WASM, measured 20\.0 ms; WebGPU skipped: .*; WebGL2 skipped: /);
+  assert.equal(result.alone, 'WASM; WebGPU is not here; WebGL2 is not here');
+});
+
+test('an answer that is no number is never shown, and ends the backend', async () => {
+  const result = await inPage(async () => {
+    const expected = await expectedAnswers();
+    const model = await load({ wasm: { run: 20 }, webgpu: { run: 5, nan: 15 }, webgl2: { run: 90 } });
+    await decided(model);
+    const before = model.backend;
+    let wrong = 0;
+    for (let k = 0; k < 20; ++k) wrong += (await model.run(frame(k))).answers.join() !== expected[k % 5];
+    const { backend, choice } = model;
+    await model.dispose();
+    return { before, wrong, backend, reason: choice.rungs.webgpu.reason };
+  });
+  assert.deepEqual(result, { before: 'webgpu', wrong: 0, backend: 'wasm', reason: 'it answered with what is no finite number' });
+});
+
+test('a hundred losses, a hundred recoveries, no wrong answer, nothing left behind', async () => {
+  const page = await openPage();
+  const result = await page.evaluate(async () => {
+    const expected = await expectedAnswers();
+    const model = await load(
+      { wasm: { run: 20 }, webgpu: { run: 5 }, webgl2: { run: 90 } },
+      { recovery: { rebuilds: 1000, backoff: 1 } },
+    );
+    await decided(model);
+    const heap = await model.heap();
+    let wrong = 0;
+    const codes = ['DeviceLost', 'GpuFailed', 'DeviceLost'];
+    for (let k = 0; k < 100; ++k) {
+      await until(() => model.backend === 'webgpu', `back on WebGPU the ${k}th time`);
+      // Some are lost between frames, some within one.
+      const answer = k % 2 ? model.run(frame(k)) : null;
+      orders.postMessage({ lose: 'webgpu', code: codes[k % 3] });
+      if (!answer) await until(() => model.backend === 'wasm', 'the loss is seen');
+      wrong += (await (answer ?? model.run(frame(k)))).answers.join() !== expected[k % 5];
+      await until(() => model.choice.rungs.webgpu.losses === k + 1, 'the loss is counted');
+    }
+    await until(() => model.backend === 'webgpu', 'back at last');
+    wrong += (await model.run(frame(3))).answers.join() !== expected[3];
+    const { losses, recoveries } = model.choice.rungs.webgpu;
+    const after = await model.heap();
+    return {
+      wrong, losses, recoveries,
+      growth: [after.liveBytes - heap.liveBytes, after.liveBlocks - heap.liveBlocks, after.liveHandles - heap.liveHandles],
+    };
+  });
+  assert.deepEqual(result, { wrong: 0, losses: 100, recoveries: 100, growth: [0, 0, 0] });
+  for (let i = 0; page.workers().length > 2 && i < 50; ++i) await page.waitForTimeout(100);
+  assert.equal(page.workers().length, 2, 'one worker for each backend in use');
+  await page.context().close();
+});
+
+test('images are answered through losses too, and closed', async () => {
+  const result = await inPage(async () => {
+    const canvas = new OffscreenCanvas(64, 48);
+    const context = canvas.getContext('2d');
+    context.fillStyle = 'teal';
+    context.fillRect(8, 8, 30, 30);
+    const sources = [
+      () => createImageBitmap(canvas),
+      () => new VideoFrame(canvas, { timestamp: 0 }),
+      () => context.getImageData(0, 0, 64, 48),
+    ];
+    const plain = await linnet.loadModel('/small/', { backend: 'wasm', threads: 1, variant: 'simd' });
+    const model = await load({ wasm: { run: 20 }, webgpu: { run: 5, loseInRun: 16 }, webgl2: { run: 30 } }, { recovery: { rebuilds: 1000, backoff: 1 } });
+    await decided(model);
+    let wrong = 0;
+    let open = 0;
+    for (let k = 0; k < 30; ++k) {
+      const image = await sources[k % 3]();
+      const expected = (await plain.runImage(await sources[k % 3]())).answers.join();
+      wrong += (await model.runImage(image)).answers.join() !== expected;
+      if (image.close) open += (image.displayWidth ?? image.width) !== 0;
+      if (model.backend === 'wasm') await until(() => model.backend === 'webgpu', 'back');
+    }
+    const { losses } = model.choice.rungs.webgpu;
+    await Promise.all([model.dispose(), plain.dispose()]);
+    return { wrong, open, lost: losses > 1 };
+  });
+  assert.deepEqual(result, { wrong: 0, open: 0, lost: true });
+});
+
+test('safe mode and an explicit backend try nothing', async () => {
+  const result = await inPage(async () => {
+    const safe = await load({ webgpu: { run: 1 } }, { safeMode: true });
+    await decided(safe);
+    const { reason } = safe.choice;
+    await safe.dispose();
+    const explicit = await load({ webgpu: { run: 1 } }, { backend: 'wasm' });
+    const { choice } = explicit;
+    await explicit.dispose();
+    return { reason, choice, loads };
+  });
+  assert.deepEqual(result, { reason: 'WASM, as safe mode asks', choice: null, loads: ['wasm', 'wasm'] });
+});
+
+test('golden answers in the model judge every backend', async () => {
+  const result = await inPage(async () => {
+    const get = async (name) => (await fetch(`/small/${name}`)).arrayBuffer();
+    const weights = new File([await get('weights.bin')], 'weights.bin');
+    const json = JSON.parse(new TextDecoder().decode(await get('model.json')));
+    const withGolden = (golden) => {
+      const changed = { ...json, userDefinedMetadata: { golden } };
+      return [weights, new File([JSON.stringify(changed)], 'model.json')];
+    };
+    const options = {
+      threads: 1,
+      variant: 'simd',
+      backends: ['webgpu'],
+      assets: `/fake/${encodeURIComponent(JSON.stringify({ wasm: { run: 20 }, webgpu: { run: 30 } }))}/`,
+    };
+    // What the model answers to an input that is 0.5 all over.
+    const plain = await linnet.loadModel('/small/', { backend: 'wasm', threads: 1, variant: 'simd' });
+    const answers = [...(await plain.run(new Float32Array(48 * 48 * 3).fill(0.5))).answers];
+    await plain.dispose();
+    const judged = [];
+    for (const first of [answers[0], answers[0] + 0.01]) {
+      const golden = { low: 0.5, high: 0.5, outputs: { answers: { at: [0, 3], values: [first, answers[3]], range: 1 } } };
+      const model = await linnet.loadModel(withGolden(golden), options);
+      await decided(model);
+      judged.push([model.choice.rungs.wasm.reason, model.choice.rungs.webgpu.state]);
+      await model.dispose();
+    }
+    const bad = [7, { seed: 'x' }, { outputs: { nothing: {} } }, { outputs: { answers: { at: [10], values: [1] } } }, { outputs: { answers: { at: [1], values: ['1'] } } }];
+    const errors = [];
+    for (const golden of bad) errors.push(await errorOf(() => linnet.loadModel(withGolden(golden), options)));
+    return { judged, errors };
+  });
+  assert.deepEqual(result.judged, [
+    ['', 'idle'],
+    ['its self-test is off by 0.0100 of the range, 0.0010 is allowed', 'skipped'],
+  ]);
+  for (const { code, message } of result.errors) {
+    assert.equal(code, 'MalformedModel', message);
+    assert.match(message, /userDefinedMetadata\.golden/);
+  }
+});
+
+test('disposing while backends are tried leaves no worker', async () => {
+  const page = await openPage();
+  await page.evaluate(async () => {
+    for (const wait of [0, 30, 100, 250]) {
+      const model = await load({ wasm: { run: 20 }, webgpu: { run: 5, slow: 150 } });
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      await model.dispose();
+    }
+  });
+  for (let i = 0; page.workers().length > 0 && i < 70; ++i) await page.waitForTimeout(100);
+  assert.equal(page.workers().length, 0);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});

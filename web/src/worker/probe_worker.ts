@@ -1,0 +1,28 @@
+// Tells which GPU adapters there are, and is ended by the page.
+import type { Adapters } from '../protocol.js';
+import type { WorkerScope } from './scope.js';
+
+interface Gpu {
+  requestAdapter(): Promise<{ readonly info?: Readonly<Record<string, unknown>> } | null>;
+}
+
+async function webgpu(): Promise<string | null> {
+  const gpu = (navigator as { gpu?: Gpu }).gpu;
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  if (!adapter) return null;
+  const parts = ['vendor', 'architecture', 'device', 'description'].map((key) => adapter.info?.[key]);
+  return parts.filter((part) => typeof part === 'string' && part !== '').join(' ') || 'unnamed';
+}
+
+function webgl2(): string | null {
+  const gl = new OffscreenCanvas(1, 1).getContext('webgl2');
+  if (!gl) return null;
+  const named = gl.getExtension('WEBGL_debug_renderer_info');
+  const name = String(gl.getParameter(named?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+  // Contexts are few; this one goes at once.
+  gl.getExtension('WEBGL_lose_context')?.loseContext();
+  return name || 'unnamed';
+}
+
+const scope = globalThis as unknown as WorkerScope<never, Adapters>;
+scope.postMessage({ webgpu: await webgpu(), webgl2: webgl2() });

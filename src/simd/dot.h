@@ -134,6 +134,33 @@ inline VI round_to_integer(V value) {
   return (VI)(value + splat(kShift)) - splat_integer(kShiftBits);
 }
 
+// The codes of kDotDepth taps side by side: of channel c + i of them in lane i of both operands together.
+// They are 0 .. 127; others spoil their channel alone.
+inline void interleave_codes(const int8_t* const* taps, size_t c, DotOperand (&to)[2]) {
+#if defined(__wasm_simd128__)
+  const auto pairs = [=](int tap) {
+    return wasm_i8x16_shuffle(wasm_v128_load64_zero(taps[tap] + c), wasm_v128_load64_zero(taps[tap + 1] + c),
+                              0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  };
+  if constexpr (kDotDepth == 4) {
+    const v128_t a = pairs(0), b = pairs(2);
+    to[0].bits = (VI)wasm_i16x8_shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    to[1].bits = (VI)wasm_i16x8_shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+  } else {
+    const v128_t a = pairs(0);
+    to[0].bits = (VI)wasm_i16x8_extend_low_i8x16(a);
+    to[1].bits = (VI)wasm_i16x8_extend_high_i8x16(a);
+  }
+#else
+  constexpr int kBits = 32 / kDotDepth;
+  for (int v = 0; v < 2; ++v) {
+    to[v].bits = load_codes(taps[0] + c + v * kWidth);
+    for (int tap = 1; tap < kDotDepth; ++tap)
+      to[v].bits |= load_codes(taps[tap] + c + v * kWidth) << (tap * kBits);
+  }
+#endif
+}
+
 // What codes may be.
 struct CodeLimits {
 #if defined(__wasm_simd128__)

@@ -39,6 +39,8 @@ LowerFunction lowering_of(Op op) {
       return lower_pad;
     case Op::quantized_conv2d:
       return lower_quantized_conv2d;
+    case Op::quantized_depthwise_conv2d:
+      return lower_quantized_depthwise_conv2d;
     default:
       return nullptr;
   }

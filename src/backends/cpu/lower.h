@@ -74,6 +74,7 @@ Result<bool> lower_concat(Lowering&, const Node&);
 Result<bool> lower_pad(Lowering&, const Node&);
 
 Result<bool> lower_quantized_conv2d(Lowering&, const Node&);
+Result<bool> lower_quantized_depthwise_conv2d(Lowering&, const Node&);
 
 // The planner's question, answered for the kernels that the lowering picks: may the result overwrite operand
 // `input`?

@@ -87,6 +87,7 @@ struct Requantisation {
   int32_t residual_zero;
   float residual_scale;
   int32_t zero, low, high;
+  uint32_t is_f32;  // 1: the result is the product with the multiplier, f32, and no code
 };
 
 // As a gemm, over codes: weights are i8 in panels of kDotTileColumns outputs, [panel][tap][group of kDotDepth
@@ -110,6 +111,26 @@ struct DepthwiseParams {
   float low, high;
   uint32_t has_epilogue;  // an elementwise program follows, over one row of raw results in scratch
 };
+
+// Windows of three rows have columns of so many taps, of which the last counts nothing.
+inline constexpr uint32_t kColumnTaps = 4;
+
+// As a depthwise convolution, over codes. Taps go column by column, `column_taps` to each; weights are i8,
+// [block of channels][group of taps][channel][tap], zero-filled; the bias is as a QuantizedGemm's.
+struct QuantizedDepthwiseParams {
+  Ref x, out, weights, bias;
+  Ref padding;  // `channels` times what stands for 0: what taps outside the input read
+  uint32_t batch, in_h, in_w, channels, out_h, out_w;
+  uint32_t kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x;
+  int32_t pad_top, pad_left;
+  uint32_t column_taps;
+  Requantisation requantisation;
+};
+
+// Groups of `depth` taps, the last one filled up.
+constexpr uint32_t depthwise_groups(const QuantizedDepthwiseParams& p, uint32_t depth) {
+  return (p.kernel_x * p.column_taps + depth - 1) / depth;
+}
 
 struct PoolParams {
   Ref x, out;

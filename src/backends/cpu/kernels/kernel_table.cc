@@ -24,6 +24,8 @@ Kernel kernel_of(PlanOp op) {
       return pad_constant;
     case PlanOp::QuantizedGemm:
       return quantized_gemm;
+    case PlanOp::QuantizedDepthwise:
+      return quantized_depthwise;
     case PlanOp::Reference:
       return reference;
   }

@@ -51,6 +51,7 @@ Requantisation pack_requantisation(Lowering& lowering, const Node& node, uint32_
   p.zero = range.zero_point;
   p.low = range.low;
   p.high = range.high;
+  p.is_f32 = lowering.graph().value(node.outputs[0]).dtype == DType::F32 ? 1 : 0;
   return p;
 }
 

@@ -54,8 +54,8 @@ int dispatch(int argc, const char* const* argv) {
       "MODEL is a directory with a model.json, the path of such a file, or an http(s) URL.\n"
       "Results go to stdout, all else to stderr. Exit status: 0 done, 1 the work failed, 2 wrong usage.\n"
       "'linnet SUBCOMMAND --help' shows the flags of a subcommand.");
-  const Command commands[] = {add_inspect(app),  add_run(app),   add_classify(app),
-                              add_evaluate(app), add_bench(app), add_quantize(app)};
+  const Command commands[] = {add_inspect(app), add_run(app),      add_classify(app), add_evaluate(app),
+                              add_bench(app),   add_optimise(app), add_quantize(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -91,6 +91,10 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
       ->type_name("N")
       ->check(CLI::Range(1, ThreadPool::kMaxThreads))
       ->capture_default_str();
+}
+
+void add_output_flag(CLI::App& app, std::string& directory) {
+  app.add_option("-o,--output", directory, "Directory for the new model")->type_name("DIR")->required();
 }
 
 void add_json_flag(CLI::App& app, bool& json) {

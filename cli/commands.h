@@ -29,10 +29,13 @@ Command add_run(CLI::App& parent);
 Command add_classify(CLI::App& parent);
 Command add_evaluate(CLI::App& parent);
 Command add_bench(CLI::App& parent);
+Command add_optimise(CLI::App& parent);
 Command add_quantize(CLI::App& parent);
 
 // Declares MODEL and --shape, which all have, and --threads where the model is run.
 void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs);
+// -o DIR, for subcommands that write a model.
+void add_output_flag(CLI::App& app, std::string& directory);
 void add_json_flag(CLI::App& app, bool& json);
 
 // The whole command line: parses, runs, reports errors. Gives the exit code.

@@ -1,4 +1,4 @@
-// linnet quantize: measures a model's ranges on samples, so that it runs in int8.
+// linnet quantize: a model with smaller weights: fp16, or int8 with ranges measured on samples.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -11,17 +11,17 @@
 #include "cli/image_input.h"
 #include "cli/io.h"
 #include "cli/json.h"
+#include "cli/model_writer.h"
 #include "cli/progress.h"
 #include "cli/tensor_files.h"
 #include "compress/calibrator.h"
-#include "formats/tfjs/json.h"
+#include "passes/pipeline.h"
 
 namespace linnet {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
 constexpr uint64_t kMaxTensorFileBytes = uint64_t{1} << 31;
 
 struct Options {
@@ -29,12 +29,13 @@ struct Options {
   ClassifyFlags images;
   std::string samples, output;
   size_t limit = 0;  // 0: all
-  bool int8 = false;
+  bool int8 = false, fp16 = false;
   bool json = false;
 };
 
 struct Outcome {
-  std::string file;
+  WrittenModel written;
+  uint64_t bytes_before = 0;
   size_t samples = 0;
   size_t values = 0;
   double seconds = 0;
@@ -123,75 +124,23 @@ Result<Ranges> calibrate(const Options& options, Graph graph, const std::string&
   return ranges;
 }
 
-// {"name": [low, high], ...}, by name, so that equal models give equal files.
-std::string ranges_text(const Ranges& ranges) {
-  std::vector<std::string> names;
-  for (const auto& [name, range] : ranges) names.push_back(name);
-  std::ranges::sort(names);
-  JsonOut out;
-  out.begin_object();
-  for (const std::string& name : names) {
-    const ValueRange& range = ranges.at(name);
-    out.key(name).begin_array().value(static_cast<double>(range.low)).value(static_cast<double>(range.high));
-    out.end_array();
-  }
-  out.end_object();
-  return std::string(out.text());
-}
-
-// `object`, the text of a JSON object, with `value` as its member `key`; the rest stays as it is, to the
-// byte.
-std::string with_member(std::string_view object, std::string_view key, std::string_view value) {
-  std::string text(object.starts_with('{') ? object : "{}");
-  if (const std::string_view old = json_member_text(text, key); !old.empty())
-    return text.replace(static_cast<size_t>(old.data() - text.data()), old.size(), value);
-  const size_t first = text.find_first_not_of(" \t\r\n", 1);
-  return text.insert(1,
-                     "\"" + std::string(key) + "\":" + std::string(value) + (text[first] == '}' ? "" : ","));
-}
-
-// The text of model.json with `ranges` in its metadata.
-std::string with_ranges(std::string_view json, const Ranges& ranges) {
-  json.remove_prefix(std::min(json.find('{'), json.size()));
-  const std::string_view metadata = json_member_text(json, "userDefinedMetadata");
-  const std::string_view linnet = metadata.empty() ? "" : json_member_text(metadata, "linnet");
-  return with_member(json, "userDefinedMetadata",
-                     with_member(metadata, "linnet", with_member(linnet, "ranges", ranges_text(ranges))));
-}
-
-// Copies the model to `directory` with its ranges. model.json comes last: without it there is no model.
-Result<std::string> write_model(const std::string& location, const TfjsModel& model, const Ranges& ranges,
-                                const std::string& directory) {
-  TRY_ASSIGN(const Buffer json, read_location(location, kMaxJsonBytes));
-  const std::string text = with_ranges(as_text(json), ranges);
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) return fail(ErrorCode::Io, "%s: cannot be made: %s", directory.c_str(), error.message().c_str());
-  const fs::path target = fs::path(directory) / "model.json";
-  if (!is_url(location) && fs::equivalent(fs::path(location).parent_path() / ".", directory, error))
-    return fail(ErrorCode::InvalidArgument,
-                "--output %s: the model itself lies there; give another directory", directory.c_str());
-  for (size_t i = 0; i < model.shard_count(); ++i) {
-    const std::string shard(model.shard_path(i));
-    TRY_ASSIGN(const std::string from, locate_shard(location, shard));
-    TRY_ASSIGN(const Buffer bytes, read_location(from, model.weights_bytes()));
-    const fs::path to = fs::path(directory) / shard;
-    fs::create_directories(to.parent_path(), error);
-    TRY(write_file(to.string(), bytes.bytes()));
-  }
-  TRY(write_file(target.string(), std::as_bytes(std::span(text))));
-  return target.string();
+double mib(uint64_t bytes) {
+  return static_cast<double>(bytes) / (1 << 20);
 }
 
 void print(const Options& options, const Outcome& outcome) {
+  const WrittenModel& written = outcome.written;
   if (!options.json) {
-    std::printf("calibrated  %zu values on %zu samples in %.1f s\nwrote       %s\n", outcome.values,
-                outcome.samples, outcome.seconds, outcome.file.c_str());
+    if (options.int8) std::printf("calibrated  %zu values on %zu samples\n", outcome.values, outcome.samples);
+    std::printf("weights     %.2f MiB, %.2f before\n", mib(written.weights_bytes), mib(outcome.bytes_before));
+    std::printf("wrote       %s in %.1f s\n", written.model_json.c_str(), outcome.seconds);
     return;
   }
   JsonOut out;
-  out.begin_object().member("model", outcome.file).member("precision", "int8");
-  out.member("samples", uint64_t{outcome.samples}).member("values", uint64_t{outcome.values});
+  out.begin_object().member("model", written.model_json).member("precision", options.int8 ? "int8" : "fp16");
+  if (options.int8)
+    out.member("samples", uint64_t{outcome.samples}).member("values", uint64_t{outcome.values});
+  out.member("weights_bytes", written.weights_bytes).member("weights_bytes_before", outcome.bytes_before);
   out.member("seconds", rounded(outcome.seconds, 3)).end_object().print();
 }
 
@@ -202,10 +151,19 @@ Result<int> quantize(const Options& options) {
   TRY_ASSIGN(ModelSource source, open_model(options.model.model));
   const auto work = [&]() -> Result<Outcome> {
     Outcome outcome;
+    outcome.bytes_before = source.model->weights_bytes();
     TRY_ASSIGN(Graph graph, source.model->to_graph(reading));
-    TRY_ASSIGN(const Ranges ranges,
-               calibrate(options, std::move(graph), source.model->metadata_json(), &outcome));
-    TRY_ASSIGN(outcome.file, write_model(source.location, *source.model, ranges, options.output));
+    TRY(simplify(graph));
+    std::string metadata = source.model->metadata_json();
+    if (options.int8) {
+      TRY_ASSIGN(const Ranges ranges, calibrate(options, graph, metadata, &outcome));
+      metadata = with_ranges(metadata, ranges);
+    }
+    const WeightStorage storage = options.int8 ? WeightStorage::Codes : WeightStorage::Half;
+    TRY_ASSIGN(
+        outcome.written,
+        write_model(graph, {.storage = [=](const Graph&, ValueId) { return storage; }, .metadata = metadata},
+                    source.location, options.output));
     return outcome;
   };
   auto outcome = work();
@@ -220,24 +178,28 @@ Result<int> quantize(const Options& options) {
 Command add_quantize(CLI::App& parent) {
   auto options = std::make_shared<Options>();
   CLI::App* app =
-      parent.add_subcommand("quantize", "Makes a model that runs in int8, by samples of its input");
+      parent.add_subcommand("quantize", "Writes a smaller model: weights of 16 bits, or all of it in 8");
   add_model_flags(*app, options->model, true);
-  app->add_option("-o,--output", options->output, "Directory for the new model")
-      ->type_name("DIR")
-      ->required();
-  app->add_flag("--int8", options->int8, "Weights of 8 bits, one scale a channel; activations of 7 bits")
-      ->required();
-  app->add_option("--calibrate", options->samples, "Directory of images or .npy files like those to come")
-      ->type_name("DIR")
-      ->required()
-      ->check(CLI::ExistingDirectory);
+  add_output_flag(*app, options->output);
+  CLI::Option_group* precision = app->add_option_group("precision");
+  CLI::Option* int8 =
+      precision->add_flag("--int8", options->int8,
+                          "Weights of 8 bits, one scale a channel; activations of 7 bits, by --calibrate");
+  precision->add_flag("--fp16", options->fp16, "Weights of 16 bits; computed in f32");
+  precision->require_option(1);
+  CLI::Option* samples =
+      app->add_option("--calibrate", options->samples, "Directory of images or .npy files like those to come")
+          ->type_name("DIR")
+          ->check(CLI::ExistingDirectory);
+  int8->needs(samples);
   app->add_option("--limit", options->limit, "Only the first N samples by name")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
   add_image_flags(*app, options->images);
   add_json_flag(*app, options->json);
   app->footer(
-      "The weight files stay as they are; weights become int8 when the model is loaded.\n"
+      "Batch norms are folded into weights. Weight files of at most 4 MB. The model stays one that "
+      "TensorFlow.js runs.\n"
       "Example:\n"
       "  linnet quantize models/mobilenet -o mobilenet-int8 --int8 --calibrate photos --limit 100");
   return {app, [options] { return quantize(*options); }};

@@ -38,4 +38,18 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return bytes;
 }
 
+std::string encode_base64(std::string_view bytes) {
+  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const std::string_view group = bytes.substr(i, 3);
+    uint32_t bits = 0;
+    for (size_t k = 0; k < 3; ++k)
+      bits = bits << 8 | (k < group.size() ? static_cast<uint8_t>(group[k]) : 0u);
+    for (size_t k = 0; k < 4; ++k)
+      text.push_back(k <= group.size() ? kAlphabet[(bits >> (18 - 6 * k)) & 63u] : '=');
+  }
+  return text;
+}
+
 }  // namespace linnet

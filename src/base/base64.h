@@ -10,5 +10,7 @@ namespace linnet {
 // The bytes that `text` stands for, in the standard alphabet; padding may be absent. Nothing where `text`
 // holds another character or has an impossible length.
 std::optional<std::string> decode_base64(std::string_view text);
+// `bytes` in the standard alphabet, padded.
+std::string encode_base64(std::string_view bytes);
 
 }  // namespace linnet

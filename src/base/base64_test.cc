@@ -14,7 +14,10 @@ TEST(Base64, DecodesTheVectorsOfTheStandard) {
                                                        {"Zm9vYg==", "foob"},
                                                        {"Zm9vYmE=", "fooba"},
                                                        {"Zm9vYmFy", "foobar"}};
-  for (const auto& [text, bytes] : cases) EXPECT_EQ(decode_base64(text), bytes) << text;
+  for (const auto& [text, bytes] : cases) {
+    EXPECT_EQ(decode_base64(text), bytes) << text;
+    EXPECT_EQ(encode_base64(bytes), text);
+  }
 }
 
 TEST(Base64, TakesMissingPadding) {
@@ -23,6 +26,7 @@ TEST(Base64, TakesMissingPadding) {
 
 TEST(Base64, DecodesAllBits) {
   EXPECT_EQ(decode_base64("/+8A"), std::string("\xff\xef\0", 3));
+  EXPECT_EQ(encode_base64(std::string_view("\xff\xef\0", 3)), "/+8A");
 }
 
 TEST(Base64, RefusesWhatIsNotBase64) {

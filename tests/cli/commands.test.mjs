@@ -218,10 +218,8 @@ test('quantize calibrates a model that then answers in int8', async () => {
   const { linnet: extra, ...metadata } = written.userDefinedMetadata;
   assert.deepEqual(metadata, { normalisation: 'unit' });
   assert.deepEqual(extra.ranges, { image: [0, 1], mean: [0, 1], scores: [0, 10] });
-  // Nothing else has changed, in model.json or in the weights.
-  const source = JSON.parse(readFileSync(join(model, 'model.json'), 'utf8'));
-  assert.deepEqual({ ...written, userDefinedMetadata: metadata }, source);
-  assert.deepEqual(readFileSync(join(target, 'weights.bin')), readFileSync(join(model, 'weights.bin')));
+  const weights = written.weightsManifest[0].weights.find(({ name }) => name === 'weights/codes');
+  assert.deepEqual(weights.quantization, { min: -127, scale: 1, dtype: 'uint8', original_dtype: 'float32' });
 
   const { ops_optimised: ops } = await json('inspect', target);
   assert.ok(ops.quantized_conv2d === 1 && ops.matmul === undefined, JSON.stringify(ops));
@@ -243,6 +241,25 @@ const samplesOf = (file) => {
   copyFileSync(file, join(directory, 'one.png'));
   return directory;
 };
+
+test('optimise and quantize --fp16 write models that compute the same', async () => {
+  const scores = async (source) => (await json('classify', source, red)).images[0].top;
+  const expected = await scores(model);
+  for (const args of [['optimise'], ['quantize', '--fp16']]) {
+    const [subcommand, ...flags] = args;
+    const target = join(folder, subcommand);
+    const made = await json(subcommand, model, ...flags, '-o', target);
+    assert.equal(made.model, join(target, 'model.json'));
+    const written = JSON.parse(readFileSync(made.model, 'utf8'));
+    assert.deepEqual(written.userDefinedMetadata, { normalisation: 'unit' });
+    assert.deepEqual(await scores(target), expected);
+  }
+  const neither = await linnet('quantize', model, '-o', join(folder, 'neither'));
+  assert.equal(neither.code, 2);
+  const uncalibrated = await linnet('quantize', model, '--int8', '-o', join(folder, 'neither'));
+  assert.equal(uncalibrated.code, 2);
+  assert.match(uncalibrated.stderr, /--calibrate/);
+});
 
 test('quantize refuses samples that cannot calibrate', async () => {
   const empty = join(folder, 'empty');

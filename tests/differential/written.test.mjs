@@ -1,0 +1,56 @@
+// Models that the command writes: TensorFlow.js runs them, and what they give is what the model gives that they were
+// made of, or what Linnet's own f32 path gives.
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+
+import { imagesFolder, linnet, missing, modelsFolder, withFolder } from './linnet.mjs';
+import { tolerance } from './models.mjs';
+import { runModel, topologyPath, withFallback } from './oracle.mjs';
+import { readNpy, relativeError } from './tensors.mjs';
+
+const models = ['mobilenet_v1_0.25_128', 'squeezenet1.1_224', 'facemesh', 'handlandmark-lite', 'meet', 'emotion'];
+
+/** Linnet's outputs and TensorFlow.js's for one random input of the model at `path`: the larger of their differences. */
+async function difference(path, oraclePath, folder) {
+  const inputFolder = `${join(folder, 'inputs')}/`;
+  const outputFolder = `${join(folder, 'outputs')}/`;
+  const run = await linnet(
+    ...['run', path, '--f32', '--input', 'random:7', '--save-input', inputFolder, '--output', outputFolder],
+  );
+  const inputs = {};
+  for (const file of await readdir(inputFolder)) inputs[basename(file, '.npy')] = await readNpy(join(inputFolder, file));
+  const expected = await withFallback(() => runModel(oraclePath, inputs));
+  let largest = 0;
+  for (const output of run.outputs) {
+    const oracle = expected.find(({ names }) => names.includes(output.name));
+    assert.ok(oracle, `TensorFlow.js has no output '${output.name}' but ${expected.map(({ names }) => names[0])}`);
+    largest = Math.max(largest, relativeError((await readNpy(output.file)).data, oracle.data));
+  }
+  return largest;
+}
+
+for (const name of models) {
+  const source = join(modelsFolder, name);
+  test(`${name}, optimised, computes the same in both engines`, { skip: missing(source) }, () =>
+    withFolder(async (folder) => {
+      const { model, weights_bytes: bytes } = await linnet('optimise', topologyPath(source), '-o', join(folder, 'model'));
+      assert.ok(bytes > 0);
+      const original = await difference(model, topologyPath(source), folder);
+      assert.ok(original <= tolerance, `${original} of the range from the original in TensorFlow.js`);
+      const written = await difference(topologyPath(source), model, folder);
+      assert.ok(written <= tolerance, `${written} of the range from the written model in TensorFlow.js`);
+    }));
+}
+
+for (const flags of [['--fp16'], ['--int8', '--calibrate', imagesFolder, '--limit', '3', '--normalisation', 'pm1']]) {
+  const source = join(modelsFolder, 'mobilenet_v1_0.25_128');
+  test(`a model written by quantize ${flags[0]} runs in TensorFlow.js as in Linnet's f32`, { skip: missing(source) || missing(imagesFolder) }, () =>
+    withFolder(async (folder) => {
+      const made = await linnet('quantize', source, ...flags, '-o', join(folder, 'model'));
+      assert.ok(made.weights_bytes < 0.51 * made.weights_bytes_before, `${made.weights_bytes} bytes`);
+      const error = await difference(made.model, made.model, folder);
+      assert.ok(error <= tolerance, `${error} of the range apart`);
+    }));
+}

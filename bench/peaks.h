@@ -48,6 +48,8 @@ inline DotBytes dot_splat(int8_t value) {
   return _mm256_set1_epi8(value);
 }
 inline DotBytes dot_add(DotBytes a, DotBytes b, DotBytes sum) {
+  // Lest the products, which are always the same, be computed once.
+  asm volatile("" : "+x"(b));
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(b, a), _mm256_set1_epi16(1)));
 }
 #else

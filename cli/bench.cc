@@ -1,11 +1,10 @@
 // linnet bench: how fast a model runs on this machine, as a whole and node by node.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 
-#include "bench/peaks.h"
+#include "bench/measured_peaks.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/progress.h"
@@ -42,7 +41,8 @@ struct Findings {
   int64_t macs = 0;
   double first_ms = 0;
   std::vector<double> times;
-  double peak = 0;  // GFLOP/s of one core
+  double peak = 0;       // GFLOP/s of one core
+  double int8_peak = 0;  // Gop/s of its int8 dot products
   std::vector<Row> nodes, ops;
 };
 
@@ -50,19 +50,18 @@ double gflops(int64_t macs, double ms) {
   return ms > 0 ? 2e-6 * static_cast<double>(macs) / ms : 0;
 }
 
-// GFLOP/s of one core in fused multiply-adds as wide as the kernels': the best of a fifth of a second.
-double measure_peak() {
-  using Clock = std::chrono::steady_clock;
-  constexpr int32_t kRounds = 200'000;
-  volatile float sink = 0;
-  double best = 0;
-  for (const auto end = Clock::now() + std::chrono::milliseconds(200); Clock::now() < end;) {
-    const auto start = Clock::now();
-    sink = fma_rounds(kRounds, sink);
-    const std::chrono::duration<double, std::nano> passed = Clock::now() - start;
-    best = std::max(best, fma_operations(kRounds) / passed.count());
-  }
-  return best;
+// The peak of the arithmetic in which most of the model's multiply-accumulates are done, for all threads.
+double model_peak(const Findings& found) {
+  int64_t int8_macs = 0;
+  for (const PlanNode& node : found.session->plan().nodes)
+    if (node.dtype == DType::I8) int8_macs += node.macs;
+  return (2 * int8_macs > found.macs ? found.int8_peak : found.peak) * found.session->threads();
+}
+
+// A row's speed by the threads' peak in its arithmetic.
+double of_peak(const Row& row, const Findings& found) {
+  return gflops(row.macs, row.ms) /
+         ((row.dtype == DType::I8 ? found.int8_peak : found.peak) * found.session->threads());
 }
 
 Result<std::vector<Row>> profile_nodes(Session& session, int runs) {
@@ -109,7 +108,7 @@ double total_ms(const std::vector<Row>& rows) {
   return total;
 }
 
-void write_rows(JsonOut& out, const char* key, const std::vector<Row>& rows, double peak) {
+void write_rows(JsonOut& out, const char* key, const std::vector<Row>& rows, const Findings& found) {
   const double total = total_ms(rows);
   out.key(key).begin_array();
   for (const Row& row : rows) {
@@ -120,24 +119,24 @@ void write_rows(JsonOut& out, const char* key, const std::vector<Row>& rows, dou
     out.member("kernel", row.kernel).member("steps", uint64_t{row.steps}).member("macs", row.macs);
     out.member("ms", rounded(row.ms, 5)).member("share", rounded(row.ms / total, 4));
     out.member("gflops", rounded(gflops(row.macs, row.ms), 2));
-    out.member("of_peak", rounded(gflops(row.macs, row.ms) / peak, 4)).end_object();
+    out.member("of_peak", rounded(of_peak(row, found), 4)).end_object();
   }
   out.end_array();
 }
 
 void print_json(const Findings& found, const Options& options) {
   const double median = percentile(found.times, 0.5);
-  const double peak = found.peak * found.session->threads();
+  const double peak = model_peak(found);
   JsonOut out;
   out.begin_object().member("model", found.location).member("threads", found.session->threads());
   out.member("runs", options.runs).member("macs", found.macs).member("first_ms", rounded(found.first_ms, 4));
   out.member("p50_ms", rounded(median, 4)).member("p95_ms", rounded(percentile(found.times, 0.95), 4));
   out.member("gflops", rounded(gflops(found.macs, median), 2));
-  out.member("peak_gflops", rounded(found.peak, 2));
+  out.member("peak_gflops", rounded(found.peak, 2)).member("int8_peak_gops", rounded(found.int8_peak, 2));
   out.member("of_peak", rounded(gflops(found.macs, median) / peak, 4));
   if (options.per_op) {
-    write_rows(out, "nodes", found.nodes, peak);
-    write_rows(out, "ops", found.ops, peak);
+    write_rows(out, "nodes", found.nodes, found);
+    write_rows(out, "ops", found.ops, found);
   }
   out.end_object().print();
 }
@@ -148,7 +147,7 @@ struct Column {
 };
 
 // Only the columns of text that some row fills are shown.
-void print_rows(const std::vector<Row>& rows, double peak) {
+void print_rows(const std::vector<Row>& rows, const Findings& found) {
   std::vector<std::pair<Column, int>> columns;
   for (const Column& column : {Column{"node", &Row::node}, Column{"op", &Row::op},
                                Column{"shape", &Row::shape}, Column{"kernel", &Row::kernel}}) {
@@ -165,25 +164,25 @@ void print_rows(const std::vector<Row>& rows, double peak) {
     if (row.macs == 0) {
       std::printf("%12s %9.4f %5.1f %% %8s %8s\n", "-", row.ms, 100 * row.ms / total, "-", "-");
     } else {
-      const double speed = gflops(row.macs, row.ms);
       std::printf("%12lld %9.4f %5.1f %% %8.1f %6.0f %%\n", static_cast<long long>(row.macs), row.ms,
-                  100 * row.ms / total, speed, 100 * speed / peak);
+                  100 * row.ms / total, gflops(row.macs, row.ms), 100 * of_peak(row, found));
     }
   }
 }
 
 void print_text(const Findings& found, const Options& options) {
   const double median = percentile(found.times, 0.5);
-  const double peak = found.peak * found.session->threads();
+  const double peak = model_peak(found);
   std::printf("%s, %d %s, %.1f M MACs\n", found.location.c_str(), found.session->threads(),
               found.session->threads() == 1 ? "thread" : "threads", static_cast<double>(found.macs) / 1e6);
   std::printf("first run %.3f ms; %d runs: median %.3f ms, p95 %.3f ms\n", found.first_ms, options.runs,
               median, percentile(found.times, 0.95));
   std::printf("%.1f GFLOP/s, %.0f %% of the peak of %.1f (%.1f for each thread)\n",
-              gflops(found.macs, median), 100 * gflops(found.macs, median) / peak, peak, found.peak);
+              gflops(found.macs, median), 100 * gflops(found.macs, median) / peak, peak,
+              peak / found.session->threads());
   if (!options.per_op) return;
-  print_rows(found.nodes, peak);
-  print_rows(found.ops, peak);
+  print_rows(found.nodes, found);
+  print_rows(found.ops, found);
 }
 
 Result<void> compile(const Options& options, TfjsModel& model, Findings& found) {
@@ -206,7 +205,8 @@ Result<int> bench(const Options& options) {
 
   Session& session = *found.session;
   TRY_ASSIGN(const std::vector<Buffer> inputs, random_inputs(session, 1));
-  found.peak = measure_peak();
+  found.peak = measure_fma_peak();
+  found.int8_peak = measure_dot_peak();
   found.first_ms = timed_run(session, inputs);
   {
     Progress progress("runs", static_cast<size_t>(options.runs));

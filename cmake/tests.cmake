@@ -4,6 +4,11 @@ target_include_directories(linnet_optest PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(linnet_optest PRIVATE linnet_engine)
 set_target_properties(linnet_optest PROPERTIES EXCLUDE_FROM_ALL ON)
 
+# The kernel families' times, for bench/.
+add_executable(linnet_kernels EXCLUDE_FROM_ALL bench/kernels.cc bench/kernel_cases.cc)
+target_include_directories(linnet_kernels PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(linnet_kernels PRIVATE linnet_engine)
+
 find_package(GTest)
 if(GTest_FOUND)
   file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS src/*_test.cc cli/*_test.cc)

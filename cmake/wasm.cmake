@@ -58,7 +58,10 @@ if(LINNET_WASM_THREADS)
     -Wl,--initial-memory=${initial_bytes},--max-memory=${maximum_bytes})
 endif()
 
-# What this machine's core can do at most, for bench/.
+# The kernel families' times as a WASI command, and what this machine's core can do at most, for bench/.
+add_executable(linnet_kernels EXCLUDE_FROM_ALL bench/kernels.cc bench/kernel_cases.cc)
+target_include_directories(linnet_kernels PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(linnet_kernels PRIVATE linnet_engine)
 if(LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
   add_executable(linnet_peak EXCLUDE_FROM_ALL bench/peak.cc)
   target_include_directories(linnet_peak PRIVATE ${PROJECT_SOURCE_DIR} src)

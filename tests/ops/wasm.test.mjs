@@ -4,23 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { relaxedFlags } from './relaxed.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const builds = resolve(here, '../..', process.env.LINNET_BUILD_ROOT ?? 'build');
 
-// A module with one function: f32x4.relaxed_madd of zeros.
-const relaxedModule = '0061736d010000000105016000017b030201000a130111004100fd0f4100fd0f4100fd0ffd85020b';
-
 const node = (...args) => spawnSync(process.execPath, ['--no-warnings', ...args], { encoding: 'utf8', timeout: 300_000 });
-
-/**
- * The flags with which this Node.js runs relaxed SIMD; undefined when it does not. Where that is experimental (20), the
- * baseline compiler adds a relaxed dot product to itself in place of its addend.
- */
-function relaxedFlags() {
-  const script = `process.exit(WebAssembly.validate(Buffer.from('${relaxedModule}', 'hex')) ? 0 : 1)`;
-  return [[], ['--experimental-wasm-relaxed-simd', '--no-liftoff']].find((flags) => node(...flags, '-e', script).status === 0);
-}
 
 const relaxed = relaxedFlags();
 

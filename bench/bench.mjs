@@ -1,11 +1,12 @@
 // Measures Linnet beside other engines in Chromium. bench/run sets up, builds and calls it; see --help.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildRoot, modelsFolder } from '../tests/differential/linnet.mjs';
+import { buildRoot, imagesFolder, modelsFolder } from '../tests/differential/linnet.mjs';
 import { topologyPath } from '../tests/differential/oracle.mjs';
 import { bundlePeers } from './bundle.mjs';
+import { calibrate, int8Folder } from './int8.mjs';
 import { modelOf } from './models.mjs';
 import { parse, UsageError } from './options.mjs';
 import { peers } from './peers.mjs';
@@ -14,15 +15,18 @@ import { conditions, summarisePeer, toMarkdown } from './report.mjs';
 import { startServer } from './server.mjs';
 import { describeModel, measureNodes, measurePeaks, measurePeer, withPage } from './session.mjs';
 import { agreement } from './statistics.mjs';
+import { codesOf } from './tflite.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (text) => process.stderr.write(`bench: ${text}\n`);
 
 /** Where the peer finds the model, as the page's `config`, or null for a format that is not there. */
 function configOf(model, peer) {
+  if (peer.format === 'tfjs_int8') return model.int8 ? { url: `/int8/${model.int8}` } : null;
   if (peer.format !== 'tfjs') {
-    const path = model[peer.format];
-    return path && existsSync(join(modelsFolder, path)) ? { url: `/models/${path}` } : null;
+    const path = model[peer.format] && join(modelsFolder, model[peer.format]);
+    if (!path || !existsSync(path)) return null;
+    return { url: `/models/${model[peer.format]}`, ...(peer.int8 && { codes: codesOf(path) }) };
   }
   const topology = topologyPath(join(modelsFolder, model.name));
   const { format, modelTopology } = JSON.parse(readFileSync(topology, 'utf8'));
@@ -32,7 +36,8 @@ function configOf(model, peer) {
   };
 }
 
-async function describe(server, name) {
+/** What is known of the model, by Linnet itself, and where its int8 copy is when `int8` asks for one. */
+async function describe(server, name, int8) {
   const model = modelOf(name);
   const { inputs, figures } = await describeModel({
     server,
@@ -41,7 +46,9 @@ async function describe(server, name) {
   });
   const other = inputs.find(({ dtype }) => dtype !== 'f32');
   if (other) throw new Error(`${name}: its input '${other.name}' is ${other.dtype}; only float32 can be measured`);
-  return { ...model, inputs, macs: figures.macs };
+  const described = { ...model, inputs, macs: figures.macs };
+  if (int8) say(`${name}: calibrating int8`);
+  return int8 ? { ...described, int8: await calibrate(described, topologyPath(join(modelsFolder, name))) } : described;
 }
 
 /** What is to be measured: one job for each model, number of threads and peer that can read it. */
@@ -54,6 +61,14 @@ function planJobs(models, options) {
       }),
     ),
   );
+}
+
+/** The inputs for which outputs are compared: photos where the model takes them and they are there, else seeds. */
+function samplesOf(model, { samples }) {
+  const photos = model.photos && existsSync(imagesFolder) ? readdirSync(imagesFolder).filter((name) => name.endsWith('.jpg')).sort() : [];
+  // From the end: int8 is calibrated on those at the beginning.
+  if (photos.length >= samples) return photos.slice(-samples).map((name) => `/photos/${name}`);
+  return Array.from({ length: samples }, (_, i) => i + 1);
 }
 
 /** Runs every job once a round, peers next to each other, so that what else happens on the machine meets all of them. */
@@ -72,11 +87,11 @@ async function runJobs(server, jobs, options, fail) {
       const { model, threads, config } = job;
       const peer = peers[job.peer];
       const title = `${model.name}, ${peer.title}, threads: ${threads}`;
-      const runs = { inputs: model.inputs, range: model.range, ...options };
-      const seeds = round === 0 ? options.seeds : [];
+      const runs = { inputs: model.inputs, range: model.range, photos: model.photos, ...options };
+      const samples = round === 0 ? samplesOf(model, options) : [];
       const measure = options.perOp ? measureNodes : measurePeer;
       try {
-        job.rounds.push(await measure({ server, peer, config, runs, seeds }));
+        job.rounds.push(await measure({ server, peer, config, runs, samples }));
       } catch (error) {
         job.failed = true;
         fail(`${title} failed: ${error.message.split('\n')[0]}`);
@@ -122,7 +137,7 @@ async function run(options) {
   const peersFolder = join(buildRoot, 'bench/peers');
   await bundlePeers(options.peers.map((name) => peers[name].adapter).concat('linnet'), peersFolder);
   copyFileSync(join(buildRoot, 'wasm-relaxed/linnet_peak.wasm'), join(peersFolder, 'peak.wasm'));
-  const mounts = [[peers.linnet.assets, options.package], ...Object.values(peers).flatMap(({ mount }) => (mount ? [mount] : []))];
+  const mounts = [[peers.linnet.assets, options.package], ['/int8/', int8Folder], ...Object.values(peers).flatMap(({ mount }) => (mount ? [mount] : []))];
   if (options.base) mounts.push([peers.base.assets, options.base]);
   const failures = [];
   const fail = (what) => {
@@ -135,7 +150,7 @@ async function run(options) {
     const models = [];
     for (const name of options.models) {
       try {
-        models.push(await describe(server, name));
+        models.push(await describe(server, name, options.peers.includes('linnet-int8')));
       } catch (error) {
         fail(`${name} cannot be measured: ${error.message.split('\n')[0]}`);
       }
@@ -146,7 +161,7 @@ async function run(options) {
     const results = done.map((job) => (options.perOp ? summariseJobNodes : summariseJob)(job, jobs, peaks));
     if (options.check) {
       for (const { peer, threads, agreement: found } of results)
-        if (found && !(found.difference < options.tolerance)) fail(`${peers[peer].title}, threads: ${threads}: differs by ${found.difference}`);
+        if (found && !(found.difference < (peers[peer].int8 ? options.int8Tolerance : options.tolerance))) fail(`${peers[peer].title}, threads: ${threads}: differs by ${found.difference}`);
     }
     const compared = options.perOp ? [] : models;
     const notes = compared.flatMap(({ name, differs }) =>

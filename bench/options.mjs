@@ -64,12 +64,14 @@ export function parse(argv) {
     warmUpRuns: 5,
     warmUpSeconds: 0.5,
     profiledRuns: 200,
-    seeds: [1, 2, 3, 4, 5, 6, 7, 8],
-    // The difference from TensorFlow.js that --check takes: the shared .tflite of its model differs by 2e-3.
+    // Inputs for which outputs are compared.
+    samples: 8,
+    // The differences from TensorFlow.js that --check takes. The shared .tflite of its model differs by 2e-3.
     tolerance: 1e-2,
+    int8Tolerance: 5e-2,
   };
   if (options.check)
-    Object.assign(options, { models: ['kws_ds_cnn'], rounds: 1, runs: 3, warmUpSeconds: 0, seeds: [1] });
+    Object.assign(options, { models: ['kws_ds_cnn'], rounds: 1, runs: 3, warmUpSeconds: 0, samples: 1 });
   const unknown = options.peers.find((name) => !comparable.includes(name));
   if (unknown !== undefined) throw new UsageError(`there is no peer '${unknown}'; there are: ${comparable.join(', ')}`);
   for (const folder of [options.package, options.base ?? options.package]) {

@@ -47,7 +47,7 @@ const head = [
   ...['memory MB', 'wire KB', 'code gzip KB', 'model gzip KB', 'difference', 'same top'],
 ];
 
-function peerRow(title, result, linnet) {
+function peerRow(title, result, ratio) {
   const { run_ms: run, inside_ms: inside, bytes, memory, agreement } = result;
   return [
     title,
@@ -56,7 +56,7 @@ function peerRow(title, result, linnet) {
     inside ? time(inside.median) : '-',
     time(result.first_ms.median),
     result.load_ms.median.toFixed(0),
-    linnet && linnet !== result ? (linnet.run_ms.median / run.median).toFixed(2) : '-',
+    ratio > 0 && ratio !== 1 ? ratio.toFixed(2) : '-',
     result.gflops.toFixed(1),
     percent(result.of_peak),
     megabytes(memory.above_blank),
@@ -83,10 +83,14 @@ export function toMarkdown({ machine, peaks, options, models, results, notes }, 
   const parts = conditions({ machine, peaks, options });
   for (const { name, macs } of models) {
     for (const threads of options.threads) {
-      const linnet = find(name, 'linnet', threads);
+      // Int8 compares with Linnet's int8, and that with Linnet's f32.
+      const linnetFor = (peer) => find(name, peers[peer].int8 && peer !== 'linnet-int8' ? 'linnet-int8' : 'linnet', threads);
       const rows = options.peers.map((peer) => {
         const result = find(name, peer, threads);
-        return result ? peerRow(peers[peer].title, result, linnet) : absent(peers[peer].title);
+        if (!result) return absent(peers[peer].title);
+        // How much of the f32 time int8 takes is the other way round.
+        const ratio = linnetFor(peer) && linnetFor(peer).run_ms.median / result.run_ms.median;
+        return peerRow(peers[peer].title, result, peer === 'linnet-int8' ? 1 / ratio : ratio);
       });
       parts.push(
         `### ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${(macs / 1e6).toFixed(1)} M MACs`,
@@ -102,7 +106,7 @@ export function toMarkdown({ machine, peaks, options, models, results, notes }, 
         .map((threads) => [name, peers[peer].title, `${threads}`, (find(name, peer, threads).run_ms.median / one.run_ms.median).toFixed(2)]);
     }),
   );
-  if (scaling.length > 0) parts.push('### Time with threads against one', table(['model', 'peer', 'threads', 'ratio'], scaling));
+  if (scaling.length > 0) parts.push('### Time with threads against one', table(['model', 'peer', 'threads', 'ratio'], scaling, 2));
   if (notes.length > 0) parts.push(notes.map((note) => `- ${note}`).join('\n'));
   return `${parts.join('\n\n')}\n`;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { serve } from '../web/scripts/static_server.mjs';
-import { modelsFolder } from '../tests/differential/linnet.mjs';
+import { imagesFolder, modelsFolder } from '../tests/differential/linnet.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const gzipped = new Map(); // bytes by path: a path's content does not change while this runs
@@ -30,6 +30,7 @@ export async function startServer({ peersFolder, mounts }) {
       ['/', join(root, 'bench/page')],
       ['/peers/', peersFolder],
       ['/models/', modelsFolder],
+      ['/photos/', imagesFolder],
       ...mounts,
     ],
     handle(request, response) {
@@ -52,7 +53,7 @@ export async function startServer({ peersFolder, mounts }) {
     sent() {
       const totals = { wire: 0, code: 0, model: 0, code_gzip: 0, model_gzip: 0, files: {} };
       for (const { path, chunks } of sent) {
-        const kind = path.startsWith('/models/') ? 'model' : /^\/(peers|linnet|base|tfjs|ort|litert)\//.test(path) && 'code';
+        const kind = /^\/(models|int8)\//.test(path) ? 'model' : /^\/(peers|linnet|base|tfjs|ort|litert)\//.test(path) && 'code';
         if (!kind) continue;
         const body = Buffer.concat(chunks);
         if (!gzipped.has(path)) gzipped.set(path, gzipSync(body, { level: 9 }).length);

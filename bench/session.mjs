@@ -50,22 +50,22 @@ export const call = (page, name, argument) =>
   page.evaluate(([called, given]) => globalThis.bench[called](given), [name, argument]);
 
 /**
- * Loads and runs a model in a fresh browser. `seeds`: of the inputs for which outputs are wanted. Gives load and first
+ * Loads and runs a model in a fresh browser. `samples`: the inputs for which outputs are wanted. Gives load and first
  * run in milliseconds, times of the runs, bytes sent, peak memory and outputs.
  */
-export function measurePeer({ server, peer, config, runs, seeds }) {
+export function measurePeer({ server, peer, config, runs, samples }) {
   return withPage(server.url, async (page, browser) => {
     const devtools = await browser.newBrowserCDPSession();
     const before = await pagePeaks(devtools);
     server.begin();
-    const opened = await call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...config });
+    const opened = await call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...peer.settings, ...config });
     const measured = await call(page, 'measure', runs);
     const sent = server.sent();
     const after = await pagePeaks(devtools);
     // Chromium keeps a process ready for the next page; this page's is the one that worked.
     const grown = [...after].map(([pid, bytes]) => [bytes - (before.get(pid) ?? 0), bytes]);
     const [aboveBlank, peak] = grown.sort(([a], [b]) => b - a)[0];
-    const answers = seeds.length > 0 ? await call(page, 'answers', { ...runs, seeds }) : undefined;
+    const answers = samples.length > 0 ? await call(page, 'answers', { ...runs, samples }) : undefined;
     return { ...opened, ...measured, sent, memory: { peak, above_blank: aboveBlank }, answers };
   });
 }
@@ -73,14 +73,14 @@ export function measurePeer({ server, peer, config, runs, seeds }) {
 /** Profiles a model in a fresh browser: its nodes with their milliseconds, as Linnet's `model.profile` gives them. */
 export function measureNodes({ server, peer, config, runs }) {
   return withPage(server.url, async (page) => {
-    await call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...config });
+    await call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...peer.settings, ...config });
     return call(page, 'profile', runs);
   });
 }
 
 /** What a model takes and gives, and its multiply-accumulates, by Linnet itself. */
 export const describeModel = ({ server, peer, config }) =>
-  withPage(server.url, (page) => call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...config }));
+  withPage(server.url, (page) => call(page, 'open', { adapter: peer.adapter, assets: peer.assets, ...peer.settings, ...config }));
 
 /** The peaks of one core: { fma, dot } in 1e9 operations a second. */
 export const measurePeaks = ({ server }) =>

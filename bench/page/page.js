@@ -1,5 +1,5 @@
 // The one page of all measurements. It does nothing until it is asked, so that its memory before is a blank page's.
-import { randomNumbers } from '/inputs.js';
+import { photoNumbers, randomNumbers } from '/inputs.js';
 
 const now = () => performance.now();
 let session, feeds;
@@ -56,12 +56,20 @@ async function profile({ inputs, range, warmUpSeconds, profiledRuns }) {
   return session.profile(feeds, profiledRuns);
 }
 
-/** The outputs for the inputs of each seed: lists of { name, data } with the elements as base64. */
-async function answers({ inputs, range, seeds }) {
+/**
+ * The outputs for each sample: lists of { name, data } with the elements as base64 of f32. A sample is the seed of random
+ * inputs, or the address of a photo, which `photos` says how to normalise.
+ */
+async function answers({ inputs, range, photos, samples }) {
   const all = [];
-  for (const seed of seeds) {
-    const outputs = await session.run(session.prepare(inputsOf(inputs, range, seed)));
-    all.push(session.outputs.map((name) => ({ name, data: toBase64(outputs[name]) })));
+  for (const sample of samples) {
+    const given =
+      typeof sample === 'number'
+        ? inputsOf(inputs, range, sample)
+        : [{ ...inputs[0], data: await photoNumbers(sample, inputs[0].shape, photos) }];
+    const outputs = await session.run(session.prepare(given));
+    const numbers = (name) => (session.decode ? session.decode(name, outputs[name]) : outputs[name]);
+    all.push(session.outputs.map((name) => ({ name, data: toBase64(Float32Array.from(numbers(name))) })));
   }
   return all;
 }

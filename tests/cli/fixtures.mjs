@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
+import { writeNpy } from '../differential/tensors.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const builds = resolve(root, process.env.LINNET_BUILD_ROOT ?? 'build');
@@ -131,12 +132,7 @@ export function png(width, height, [red, green, blue]) {
 }
 
 /** A .npy file of float32. */
-export function npy(dims, values) {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${dims.map((dim) => `${dim},`).join(' ')}), }\n`;
-  const length = Buffer.alloc(2);
-  length.writeUInt16LE(header.length);
-  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header), float(...values)]);
-}
+export const npy = (dims, values) => writeNpy(dims, Float32Array.from(values));
 
 /** The float32 elements of a .npy file that the command wrote. */
 export function npyValues(bytes) {

@@ -26,6 +26,14 @@ export async function readNpy(path) {
   return { shape, data, type };
 }
 
+/** The bytes of a .npy file of a Float32Array. */
+export function writeNpy(shape, data) {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.map((dim) => `${dim},`).join(' ')}), }\n`;
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(header.length);
+  return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header), Buffer.from(data.buffer)]);
+}
+
 /**
  * The largest difference of `actual` from `expected`, relative to the range (largest less smallest) of `expected`.
  * A difference where the range is 0 is taken relative to 1. Not a number anywhere gives Infinity.

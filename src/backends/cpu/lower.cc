@@ -41,6 +41,14 @@ LowerFunction lowering_of(Op op) {
       return lower_quantized_conv2d;
     case Op::quantized_depthwise_conv2d:
       return lower_quantized_depthwise_conv2d;
+    case Op::quantize:
+      return lower_quantize;
+    case Op::dequantize:
+      return lower_dequantize;
+    case Op::quantized_add:
+      return lower_quantized_add;
+    case Op::lookup:
+      return lower_lookup;
     default:
       return nullptr;
   }
@@ -157,7 +165,10 @@ bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
   switch (node.op) {
     case Op::elementwise:
     case Op::softmax:
+    case Op::quantized_add:
       return true;
+    case Op::lookup:
+      return input == 0;
     case Op::conv2d:
     case Op::depthwise_conv2d:
       // The kernel's epilogue reads an element of its operand just before it writes that element of the

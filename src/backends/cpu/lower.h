@@ -73,6 +73,10 @@ Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_concat(Lowering&, const Node&);
 Result<bool> lower_pad(Lowering&, const Node&);
 
+Result<bool> lower_quantize(Lowering&, const Node&);
+Result<bool> lower_dequantize(Lowering&, const Node&);
+Result<bool> lower_quantized_add(Lowering&, const Node&);
+Result<bool> lower_lookup(Lowering&, const Node&);
 Result<bool> lower_quantized_conv2d(Lowering&, const Node&);
 Result<bool> lower_quantized_depthwise_conv2d(Lowering&, const Node&);
 

@@ -182,10 +182,24 @@ struct ResizeParams {
   uint32_t batch, in_h, in_w, channels, out_h, out_w;
 };
 
-// Copies `rows` runs of `row_bytes`.
+// Maps of elements from or to codes, in units of so many.
+inline constexpr uint32_t kCodeMapUnit = 4096;
+
+// Quantize: the code of x * x_scale. Dequantize: (x - x_zero) * x_scale. QuantizedAdd: the code of that plus
+// the same of `other`. Lookup: other[x].
+struct CodeMapParams {
+  Ref x, other, out;
+  uint32_t elements;
+  int32_t x_zero, other_zero;
+  float x_scale, other_scale;
+  int32_t zero, low, high;  // of the result
+};
+
+// Copies `rows` runs of `row_bytes`. All sizes are in bytes.
 struct CopyRowsParams {
   Ref x, out;
-  uint32_t rows, row_bytes, x_stride, out_stride;  // bytes
+  uint32_t out_begin;  // where the first run goes
+  uint32_t rows, row_bytes, x_stride, out_stride;
 };
 
 // Constant padding of up to four axes, in elements of 4 bytes.

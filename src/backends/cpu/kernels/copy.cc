@@ -11,7 +11,7 @@ namespace linnet::cpu {
 void copy_rows(const Memory& memory, const uint32_t* words, Range range, std::byte*) {
   const auto p = read_params<CopyRowsParams>(words);
   for (uint32_t row = range.begin; row < range.end; ++row)
-    std::memcpy(memory.at<std::byte>(p.out) + static_cast<size_t>(row) * p.out_stride,
+    std::memcpy(memory.at<std::byte>(p.out) + p.out_begin + static_cast<size_t>(row) * p.out_stride,
                 memory.at<std::byte>(p.x) + static_cast<size_t>(row) * p.x_stride, p.row_bytes);
 }
 

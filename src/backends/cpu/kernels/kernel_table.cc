@@ -26,6 +26,18 @@ Kernel kernel_of(PlanOp op) {
       return quantized_gemm;
     case PlanOp::QuantizedDepthwise:
       return quantized_depthwise;
+    case PlanOp::Quantize:
+      return quantize;
+    case PlanOp::Dequantize:
+      return dequantize;
+    case PlanOp::QuantizedAdd:
+      return quantized_add;
+    case PlanOp::Lookup:
+      return lookup;
+    case PlanOp::QuantizedPool:
+      return quantized_pool;
+    case PlanOp::QuantizedResize:
+      return quantized_resize;
     case PlanOp::Reference:
       return reference;
   }

@@ -11,19 +11,16 @@ Result<bool> lower_concat(Lowering& lowering, const Node& node) {
   for (int i = 0; i < axis; ++i) outer *= y[i];
   const int64_t size = static_cast<int64_t>(dtype_size(lowering.graph().value(out).dtype));
   const int64_t out_bytes = y.elements() * size / outer;
-  // Places in a tensor are multiples of a word.
-  for (ValueId input : node.inputs)
-    if (lowering.shape(input).elements() * size / outer % 4 != 0) return false;
-  uint64_t at = lowering.ref(out).offset();
+  uint32_t at = 0;
   for (ValueId input : node.inputs) {
     const int64_t bytes = lowering.shape(input).elements() * size / outer;
     if (bytes == 0) continue;
     std::vector<uint32_t> words;
-    append_params(words, CopyRowsParams{lowering.ref(input), Ref::arena(at), static_cast<uint32_t>(outer),
-                                        static_cast<uint32_t>(bytes), static_cast<uint32_t>(bytes),
-                                        static_cast<uint32_t>(out_bytes)});
+    append_params(words, CopyRowsParams{lowering.ref(input), lowering.ref(out), at,
+                                        static_cast<uint32_t>(outer), static_cast<uint32_t>(bytes),
+                                        static_cast<uint32_t>(bytes), static_cast<uint32_t>(out_bytes)});
     lowering.emit(PlanOp::CopyRows, static_cast<uint32_t>(outer), bytes * outer / 4, words);
-    at += static_cast<uint64_t>(bytes);
+    at += static_cast<uint32_t>(bytes);
   }
   return true;
 }

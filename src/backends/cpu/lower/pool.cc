@@ -7,7 +7,7 @@
 namespace linnet::cpu {
 
 Result<bool> lower_pool(Lowering& lowering, const Node& node) {
-  if (lowering.graph().value(node.inputs[0]).dtype != DType::F32) return false;
+  const bool is_codes = lowering.graph().value(node.inputs[0]).dtype == DType::I8;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& y = lowering.shape(node.outputs[0]);
   const Window window = pool_window(node.attrs, x);
@@ -26,7 +26,8 @@ Result<bool> lower_pool(Lowering& lowering, const Node& node) {
   p.is_max = is_max ? 1 : 0;
   std::vector<uint32_t> words;
   append_params(words, p);
-  lowering.emit(PlanOp::Pool, p.batch * p.out_h, y.elements() * p.kernel_y * p.kernel_x, words);
+  lowering.emit(is_codes ? PlanOp::QuantizedPool : PlanOp::Pool, p.batch * p.out_h,
+                y.elements() * p.kernel_y * p.kernel_x, words);
   return true;
 }
 

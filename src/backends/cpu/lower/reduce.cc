@@ -6,8 +6,8 @@ namespace linnet::cpu {
 Result<bool> lower_reduce(Lowering& lowering, const Node& node) {
   const Shape& x = lowering.shape(node.inputs[0]);
   const std::span<const int64_t> axes = node.attrs.get_ints(Attr::axes);
-  bool inner = lowering.graph().value(node.inputs[0]).dtype == DType::F32 && x.rank() >= 3 &&
-               node.attrs.get_string(Attr::mode, "") == "mean" &&
+  // A mean is of f32 or codes.
+  bool inner = x.rank() >= 3 && node.attrs.get_string(Attr::mode, "") == "mean" &&
                axes.size() == static_cast<size_t>(x.rank()) - 2;
   for (size_t i = 0; i < axes.size(); ++i) inner = inner && axes[i] == static_cast<int64_t>(i) + 1;
   if (!inner) return false;

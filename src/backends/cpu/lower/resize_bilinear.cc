@@ -5,7 +5,7 @@
 namespace linnet::cpu {
 
 Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
-  if (lowering.graph().value(node.inputs[0]).dtype != DType::F32) return false;
+  const bool is_codes = lowering.graph().value(node.inputs[0]).dtype == DType::I8;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& y = lowering.shape(node.outputs[0]);
   const auto taps = [&](int axis) {
@@ -21,7 +21,8 @@ Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
                                     taps_x, static_cast<uint32_t>(x[0]), static_cast<uint32_t>(x[1]),
                                     static_cast<uint32_t>(x[2]), static_cast<uint32_t>(x[3]),
                                     static_cast<uint32_t>(y[1]), static_cast<uint32_t>(y[2])});
-  lowering.emit(PlanOp::ResizeBilinear, static_cast<uint32_t>(y[0] * y[1]), y.elements() * 4, words);
+  lowering.emit(is_codes ? PlanOp::QuantizedResize : PlanOp::ResizeBilinear,
+                static_cast<uint32_t>(y[0] * y[1]), y.elements() * 4, words);
   return true;
 }
 

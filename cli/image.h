@@ -17,7 +17,8 @@ struct Image {
   int height = 0;
   std::vector<uint8_t> rgba;
 
-  ImageView view() const { return {rgba.data(), width, height, width * 4}; }
+  ImageFormat format() const { return {width, height}; }
+  ImageView view() const { return packed_view(format(), rgba.data()); }
 };
 
 // The picture as a viewer shows it: a JPEG's EXIF orientation is applied, 16-bit PNGs become 8-bit. Fails

@@ -11,16 +11,15 @@ Result<ImageInput> ImageInput::create(const Session& session, std::string_view m
   ImageInput result;
   TRY_ASSIGN(result.choice_, choose_preprocessing(metadata, flags, input.dtype));
   // Any image will do to see whether the input can take one.
-  auto probe = Preprocessor::create(1, 1, input.dtype, input.shape, result.choice_.spec);
+  auto probe = Preprocessor::create({1, 1}, {input.dtype, input.shape}, result.choice_.spec);
   if (!probe) return std::unexpected(probe.error().within("input '" + input.name + "'"));
   return result;
 }
 
 Result<void> ImageInput::fill(Session& session, const Image& image) {
   const PlanPort& input = session.inputs()[0];
-  if (!preprocessor_ || preprocessor_->width() != image.width || preprocessor_->height() != image.height) {
-    TRY_ASSIGN(preprocessor_,
-               Preprocessor::create(image.width, image.height, input.dtype, input.shape, choice_.spec));
+  if (!preprocessor_ || preprocessor_->format() != image.format()) {
+    TRY_ASSIGN(preprocessor_, Preprocessor::create(image.format(), {input.dtype, input.shape}, choice_.spec));
   }
   preprocessor_->run(image.view(), session.input(0));
   return {};

@@ -23,6 +23,9 @@ namespace {
 static_assert(kMaxRank == Shape::kMaxRank);
 static_assert(kDTypeF32 == u32(DType::F32) && kDTypeF16 == u32(DType::F16) && kDTypeI32 == u32(DType::I32) &&
               kDTypeI8 == u32(DType::I8) && kDTypeU8 == u32(DType::U8) && kDTypeBool == u32(DType::Bool));
+static_assert(kImageRgba == u32(PixelFormat::Rgba) && kImageI420 == u32(PixelFormat::I420) &&
+              kImageNv12 == u32(PixelFormat::Nv12));
+static_assert(kMatrixBt601 == u32(YuvMatrix::Bt601) && kMatrixBt709 == u32(YuvMatrix::Bt709));
 
 ptr address(const void* memory) {
   return reinterpret_cast<uintptr_t>(memory);
@@ -267,11 +270,17 @@ Result<ptr> prepare_image(u32 handle, u32 input, const ImageSpec& image) {
                 open->inputs.size(), input);
   open->image.reset();
   TRY_ASSIGN(const PreprocessSpec spec, preprocess_spec(image));
+  if (image.format > kImageNv12 || image.matrix > kMatrixBt709)
+    return fail(ErrorCode::InvalidArgument, "there is no image format %u with the matrix %u", image.format,
+                image.matrix);
+  const ImageFormat format = {
+      .width = static_cast<int>(image.width),
+      .height = static_cast<int>(image.height),
+      .pixels = static_cast<PixelFormat>(image.format),
+      .colours = {.matrix = static_cast<YuvMatrix>(image.matrix), .full_range = image.full_range != 0}};
   const PlanPort& port = open->session->inputs()[input];
-  TRY_ASSIGN(Preprocessor preprocessor,
-             Preprocessor::create(static_cast<int>(image.width), static_cast<int>(image.height), port.dtype,
-                                  port.shape, spec));
-  TRY_ASSIGN(Buffer pixels, Buffer::allocate(uint64_t{image.width} * image.height * 4));
+  TRY_ASSIGN(Preprocessor preprocessor, Preprocessor::create(format, {port.dtype, port.shape}, spec));
+  TRY_ASSIGN(Buffer pixels, Buffer::allocate(packed_bytes(format)));
   open->image.emplace(ImageInput{input, spec, std::move(preprocessor), std::move(pixels)});
   return address(open->image->pixels.data());
 }
@@ -281,11 +290,9 @@ Result<u32> load_image(u32 handle, u32 input) {
   if (!open->image || open->image->input != input)
     return fail(ErrorCode::InvalidArgument, "input %u has not been prepared for images", input);
   Preprocessor& preprocessor = open->image->preprocessor;
-  preprocessor.run({.rgba = reinterpret_cast<const uint8_t*>(open->image->pixels.data()),
-                    .width = preprocessor.width(),
-                    .height = preprocessor.height(),
-                    .stride = preprocessor.width() * 4},
-                   open->session->input(input));
+  preprocessor.run(
+      packed_view(preprocessor.format(), reinterpret_cast<const uint8_t*>(open->image->pixels.data())),
+      open->session->input(input));
   return 1;
 }
 

@@ -1,4 +1,4 @@
-// From pixels to a model's input: crop, antialiased resize, channel order, normalisation, in one call.
+// From pixels to a model's input: crop, antialiased resize, conversion to RGB, normalisation, in one call.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,10 @@
 
 #include "base/buffer.h"
 #include "base/result.h"
+#include "graph/quantization.h"
 #include "graph/type.h"
+#include "vision/axis.h"
+#include "vision/rows.h"
 
 namespace linnet {
 
@@ -37,72 +40,112 @@ struct PreprocessSpec {
   Normalisation normalisation = {{1, 1, 1}, {0, 0, 0}};
 };
 
-// Alpha is ignored: the colours of a transparent pixel count as they are.
-struct ImageView {
-  const uint8_t* rgba;  // 4 bytes a pixel
-  int width;
-  int height;
-  int stride;  // bytes from row to row
+enum class PixelFormat : uint8_t {
+  Rgba,  // 4 bytes a pixel; alpha is ignored: the colours of a transparent pixel count as they are
+  I420,  // planes Y, U and V; U and V have a sample for each 2 x 2 pixels, rounded up
+  Nv12,  // a plane Y, and one with U and V in turn
 };
 
-// Holds the filter tables and line buffers for one image size, output shape and spec, so that frames allocate
+// What Y, U and V stand for: the matrix of BT.601 (also bt470bg, smpte170m) or BT.709, and whether they span
+// 0..255 or 16..235 (chroma 16..240). The default is what WebCodecs takes where a frame does not say.
+enum class YuvMatrix : uint8_t { Bt601, Bt709 };
+struct ColourSpace {
+  YuvMatrix matrix = YuvMatrix::Bt709;
+  bool full_range = false;
+  bool operator==(const ColourSpace&) const = default;
+};
+
+struct ImageFormat {
+  int width;
+  int height;
+  PixelFormat pixels = PixelFormat::Rgba;
+  ColourSpace colours = {};  // unless RGBA
+  bool operator==(const ImageFormat&) const = default;
+};
+
+struct Plane {
+  const uint8_t* data;
+  int stride;  // bytes from row to row
+};
+struct ImageView {
+  ImageFormat format;
+  Plane planes[3];  // as many as the format has
+};
+
+// An image whose planes and rows follow each other without gaps, and its size.
+ImageView packed_view(const ImageFormat& format, const uint8_t* data);
+uint64_t packed_bytes(const ImageFormat& format);
+
+// The input to fill: [1,H,W,3] (RGB) or [1,H,W,1] (luma: .299 .587 .114).
+//   f32  the normalised value, x * scale + offset
+//   i32  that, rounded to nearest
+//   i8   its code by `quantization`, as the op `quantize` makes of it
+struct ImageTarget {
+  DType dtype;
+  Shape shape;
+  Quantization quantization = {};
+};
+
+// Holds the filter tables and line buffers for one image format, target and spec, so that frames allocate
 // nothing.
 //
-// The resize is separable, horizontal then vertical, with a triangle filter whose support grows with the
-// downscale ratio (each output averages about as many pixels as it covers); upscaling it is bilinear
-// interpolation. Filters do not reach over the edge of the box. Weights are fixed-point and each direction
-// rounds to 8 bits, as in the image libraries that models are trained and measured with; the same pixels come
-// out on every target.
+// The resize is separable, vertical then horizontal, with the filter of `make_axis`: it does not reach over
+// the edge of the box. Weights are fixed-point. RGBA is rounded to 8 bits after each direction, as in the
+// image libraries that models are trained and measured with.
+//
+// Y, U and V are resized each on its own, and converted to RGB of 8 bits at the target's size: no full-size
+// RGB image exists, and as the conversion is linear up to clamping it may as well come last. Chroma samples
+// lie in the middle of their 2 x 2 pixels (as in JPEG and MPEG-1; frames do not say, and a quarter of a
+// chroma sample is little after a resize). Planes are rounded to 8 bits after the vertical direction and to
+// kYuvFraction more after the horizontal one, and the matrix has 13 bits after the point.
+//
+// All of it is arithmetic of whole numbers but for the normalisation, one product and one sum in float: the
+// same input comes out on every target.
 class Preprocessor {
  public:
   // An image or input may have so many pixels on a side.
   static constexpr int kMaxSide = 1 << 14;
 
-  // `output` is [1,H,W,3] (RGB) or [1,H,W,1] (luma: .299 .587 .114), f32 or i32 (rounded to nearest). Fails
-  // with ShapeMismatch or TypeMismatch for another output, BadImage for an image without pixels or above
-  // kMaxSide on a side, InvalidArgument for a crop outside (0, 1], and OutOfMemory.
-  static Result<Preprocessor> create(int width, int height, DType dtype, const Shape& output,
+  // Fails with ShapeMismatch or TypeMismatch for a target that is none, BadImage for an image without pixels
+  // or above kMaxSide on a side, InvalidArgument for a crop outside (0, 1] or for a scale or zero point that
+  // no code has, and OutOfMemory.
+  static Result<Preprocessor> create(const ImageFormat& format, const ImageTarget& target,
                                      const PreprocessSpec& spec);
-  // Fills `output`, of the dtype and shape given to create, from an image of the size given to create.
-  // Allocates nothing.
+  // Fills `output`, of the target's dtype and shape, from an image of the format given to create. Allocates
+  // nothing.
   void run(const ImageView& image, TensorView output);
 
-  int width() const { return width_; }
-  int height() const { return height_; }
-
-  // The weights of two neighbouring taps, in the halves of each word: the upper and the lower 11 bits of
-  // weights in units of 2^-22.
-  struct PairWeights {
-    int32_t high, low;
-  };
+  const ImageFormat& format() const { return format_; }
 
  private:
-  Preprocessor() = default;
-  // Contributions along an axis: output i is the sum over k < taps of source[first[i] + k] times weight k of
-  // its pairs, which sum to about 1. `first` never decreases.
-  struct Axis {
-    int taps = 0;
-    std::vector<int> first;
-    std::vector<PairWeights> weights;  // (taps + 1) / 2 for each output
+  // What samples of one size have: the tables of both directions.
+  struct Resize {
+    Axis horizontal, vertical;
   };
-  // `size` outputs over the source pixels [begin, begin + length).
-  static Axis make_axis(int begin, int length, int size);
-  uint8_t* line(int index);
-  void resize_row(const uint8_t* row, uint8_t* out) const;
-  // Sums the ring's lines for output line y, to 8 bits, into `out`, in whole vectors.
-  void blend_lines(int y, uint8_t* out);
+  // Slices of lines_.
+  enum Line { kSource, kSourceU, kSourceV, kLuma, kChromaU, kChromaV, kPixels, kLines };
+
+  Preprocessor() = default;
+  template <class T = uint8_t>
+  T* line(Line index);
+  // Resizes and converts to output line y: four bytes a pixel in kPixels.
+  void make_line(const ImageView& image, int y);
+  float normalise(float value, int channel) const;
   template <class T>
-  void write_row(const uint8_t* row, T* out) const;
+  T encode(float value) const;
+  template <class T>
+  void write_line(T* out);
   template <class T>
   void run_as(const ImageView& image, T* output);
 
-  int width_ = 0, height_ = 0;
-  int out_x_ = 0, out_y_ = 0, out_width_ = 0, out_height_ = 0;  // where pixels land within the output
+  ImageFormat format_{};
+  ImageTarget target_{};
   Normalisation normalisation_{};
-  DType dtype_ = DType::F32;
-  Shape shape_;
-  Axis horizontal_, vertical_;
-  // A ring of vertical_.taps lines resized horizontally, and behind it a finished line; 4 bytes a pixel.
+  int out_x_ = 0, out_y_ = 0;  // where pixels land within the output
+  Resize pixels_;              // of RGBA or Y
+  Resize chroma_;
+  YuvToRgb matrix_{};
+  std::vector<int32_t> codes_;  // of each byte, for three channels, where the target is not f32
   Buffer lines_;
   size_t line_bytes_ = 0;
 };

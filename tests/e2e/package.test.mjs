@@ -206,7 +206,7 @@ test('prepares images in the worker as the metadata and the options say', () =>
       const frames = [await answers(model.runImage(film())), await answers(model.runImage(even))];
       await model.runImage(grey);
       const before = await model.heap();
-      for (let i = 0; i < 10; ++i) await model.runImage(i % 2 ? film() : grey);
+      for (let i = 0; i < 10; ++i) await model.runImage(i % 2 ? even : grey);
       const after = await model.heap();
       await model.dispose();
       return { metadata, expectMetadata, overruled, expectOverruled, others, frames, allocations: after.allocations - before.allocations };

@@ -69,3 +69,21 @@ export function smallClassifier({ size = 48, metadata, softmax = true } = {}) {
   };
   return { json, weights: Buffer.concat(data.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength))) };
 }
+
+/** A model without weights that gives back what is positive of its [1,height,width,3] input. */
+export function echo({ width, height, metadata }) {
+  const shape = [1, height, width, 3];
+  const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims(shape) });
+  const nodes = [
+    { name: 'image', op: 'Placeholder', attr: { dtype: float, shape: { shape: dims(shape) } } },
+    { name: 'echo', op: 'Relu', input: ['image'], attr: { T: float } },
+  ];
+  const json = {
+    format: 'graph-model',
+    ...(metadata && { userDefinedMetadata: metadata }),
+    signature: { inputs: { image: port('image') }, outputs: { echo: port('echo') } },
+    modelTopology: { node: nodes, library: {}, versions: { producer: 1 } },
+    weightsManifest: [],
+  };
+  return { json, weights: Buffer.alloc(0) };
+}

@@ -1,6 +1,6 @@
-// The op suite: every op's cases, compiled for this target and compared with the reference kernels. Builds
-// natively and for each WebAssembly variant. `--export DIR` writes the cases, their data and the reference's
-// results instead, for comparison with TensorFlow.js.
+// The op suite: every op's cases, compiled for this target and compared with the reference kernels, and
+// images against the definition of preprocessing. Builds natively and for each WebAssembly variant. `--export
+// DIR` writes the cases, their data and the reference's results instead, for comparison with TensorFlow.js.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -9,6 +9,7 @@
 #include "graph/op_def.h"
 #include "graph/text.h"
 #include "runtime/compile.h"
+#include "tests/ops/image_cases.h"
 #include "tests/ops/op_cases.h"
 
 namespace linnet::tests {
@@ -159,7 +160,7 @@ int export_cases(const std::string& folder) {
 }
 
 int run_all() {
-  int passed = 0, failed = 0;
+  auto [passed, failed] = run_image_cases();
   for (const OpCase& op_case : op_cases()) {
     bool good = passes(op_case, true, 1) && passes(op_case, false, 1);
 #if !defined(__wasm__)

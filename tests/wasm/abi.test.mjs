@@ -112,7 +112,7 @@ describe('the module', { skip }, () => {
       const { handle: session } = engine.compile(model, 1, 1, {});
       engine.close(model);
       const plan = { fit: 'crop', crop: 1, normalisation: 'unit', scale: [1, 1, 1], offset: [0, 0, 0] };
-      engine.prepareImage(session, 0, plan, 64, 48);
+      engine.prepareImage(session, 0, plan, { width: 64, height: 48, format: 0, matrix: 0, fullRange: false });
       engine.loadImage(session, 0);
       const before = engine.heap().allocations;
       for (let i = 0; i < 5; ++i) {

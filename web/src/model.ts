@@ -21,9 +21,15 @@ import type {
 } from './types.js';
 
 async function toWorkerImage(image: ImageInput): Promise<WorkerImage> {
-  if (image instanceof ImageBitmap || image instanceof ImageData) return image;
-  if (typeof VideoFrame === 'function' && image instanceof VideoFrame) return image;
+  const frames = typeof VideoFrame === 'function';
+  if (image instanceof ImageData) return image;
+  if (image instanceof ImageBitmap || (frames && image instanceof VideoFrame)) {
+    if (('width' in image ? image.width : image.displayWidth) > 0) return image;
+    throw new LinnetError('BadImage', 'the image is closed');
+  }
   try {
+    // The worker reads a frame as the camera or decoder made it.
+    if (frames && 'videoWidth' in image && image.readyState > 1) return new VideoFrame(image);
     return await createImageBitmap(image as Exclude<ImageInput, WorkerImage>);
   } catch (error) {
     throw new LinnetError('BadImage', `the browser cannot decode it (${error instanceof Error ? error.message : error})`);

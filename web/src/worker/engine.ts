@@ -60,6 +60,15 @@ export interface SessionDescription {
   readonly resident: number;
 }
 
+/** How an image lies in memory: `format` and `matrix` are kImage... and kMatrix... of the boundary. */
+export interface ImageLayout {
+  readonly width: number;
+  readonly height: number;
+  readonly format: number;
+  readonly matrix: number;
+  readonly fullRange: boolean;
+}
+
 // The most that this browser lets a shared memory reserve; some refuse large ones.
 function sharedMemory(): WebAssembly.Memory {
   for (let pages: number = Abi.kMaximumPages; ; pages /= 2) {
@@ -205,8 +214,8 @@ export class Engine {
     });
   }
 
-  /** The address at which to put width * height RGBA pixels. */
-  prepareImage(session: number, input: number, plan: ImagePlan, width: number, height: number): number {
+  /** The address at which to put images of this layout, their planes one after the other. */
+  prepareImage(session: number, input: number, plan: ImagePlan, layout: ImageLayout): number {
     const fit = new TextEncoder().encode(plan.fit);
     const normalisation = new TextEncoder().encode(plan.normalisation);
     const block = this.#alloc(ImageSpec.sizeof + fit.length + normalisation.length);
@@ -214,8 +223,11 @@ export class Engine {
       const names = block + ImageSpec.sizeof;
       this.bytes.set(fit, names);
       this.bytes.set(normalisation, names + fit.length);
-      this.#setU32(block + ImageSpec.width, width);
-      this.#setU32(block + ImageSpec.height, height);
+      this.#setU32(block + ImageSpec.width, layout.width);
+      this.#setU32(block + ImageSpec.height, layout.height);
+      this.#setU32(block + ImageSpec.format, layout.format);
+      this.#setU32(block + ImageSpec.matrix, layout.matrix);
+      this.#setU32(block + ImageSpec.full_range, layout.fullRange ? 1 : 0);
       this.#setU32(block + ImageSpec.fit, names);
       this.#setU32(block + ImageSpec.fit_bytes, fit.length);
       this.#setF32(block + ImageSpec.crop, plan.crop);

@@ -3,7 +3,7 @@ import { LinnetError, toLinnetError } from '../errors.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
-import { imageSize, PixelReader } from './pixels.js';
+import { PixelReader } from './pixels.js';
 import { readModel } from './read_model.js';
 import type { WorkerScope } from './scope.js';
 
@@ -90,14 +90,14 @@ class Loaded {
   async runImage({ image, plan, input, outputs }: ImageRequest): Promise<RunReply> {
     try {
       const start = performance.now();
-      const { width, height } = imageSize(image);
-      const key = JSON.stringify([input, width, height, plan]);
-      if (key !== this.#prepared.key) {
-        this.#prepared.key = '';
-        this.#prepared = { key, address: this.engine.prepareImage(this.session, input, plan, width, height) };
-      }
-      const { address } = this.#prepared;
-      await this.#pixels.read(image, width, height, this.engine.bytes.subarray(address, address + 4 * width * height));
+      await this.#pixels.read(image, (layout) => {
+        const key = JSON.stringify([input, layout, plan]);
+        if (key !== this.#prepared.key) {
+          this.#prepared.key = '';
+          this.#prepared = { key, address: this.engine.prepareImage(this.session, input, plan, layout) };
+        }
+        return this.engine.bytes.subarray(this.#prepared.address);
+      });
       this.engine.loadImage(this.session, input);
       return this.#infer(null, outputs, performance.now() - start);
     } finally {

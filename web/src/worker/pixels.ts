@@ -1,24 +1,65 @@
-// RGBA pixels of an image, written where the engine wants them.
+// The pixels of an image, written where the engine wants them.
 import { LinnetError } from '../errors.js';
+import { Abi } from '../generated/abi.js';
 import type { WorkerImage } from '../types.js';
+import type { ImageLayout } from './engine.js';
 
 // A larger image is scaled down by the browser first: its pixels would cost memory that the model cannot use.
 const maxSide = 2048;
 
-export function imageSize(image: WorkerImage): { width: number; height: number } {
+// The layouts in which the engine takes a frame as it is, and the matrices that it knows. A frame that does not say has
+// that of the WebCodecs standard.
+const formats: Record<string, number> = { I420: Abi.kImageI420, NV12: Abi.kImageNv12 };
+const matrices: Record<string, number> = { bt709: Abi.kMatrixBt709, bt470bg: Abi.kMatrixBt601, smpte170m: Abi.kMatrixBt601 };
+
+function rgbaLayout(image: WorkerImage): ImageLayout {
   const [width, height] =
     'displayWidth' in image ? [image.displayWidth, image.displayHeight] : [image.width, image.height];
-  if (!(width > 0 && height > 0)) throw new LinnetError('BadImage', 'the image has no pixels');
   const scale = Math.min(1, maxSide / Math.max(width, height));
-  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+  const side = (length: number) => Math.max(1, Math.round(length * scale));
+  return { width: side(width), height: side(height), format: Abi.kImageRgba, matrix: 0, fullRange: false };
+}
+
+// Whether a frame shows its pixels as they lie: square, upright and from left to right.
+function isPlain(frame: VideoFrame): boolean {
+  const { visibleRect: rect, rotation, flip } = frame as VideoFrame & { rotation?: number; flip?: boolean };
+  return rect?.width === frame.displayWidth && rect.height === frame.displayHeight && !rotation && !flip;
+}
+
+// How the engine can take the image's own planes, or null where the browser has to convert it.
+function planarLayout(image: WorkerImage): ImageLayout | null {
+  if (!('copyTo' in image) || !isPlain(image)) return null;
+  const { x, y, width, height } = image.visibleRect!;
+  const format = formats[image.format ?? ''];
+  const matrix = matrices[image.colorSpace.matrix ?? 'bt709'];
+  // Planes can be copied from whole chroma samples on.
+  if (format === undefined || matrix === undefined || x % 2 || y % 2) return null;
+  if (1.5 * width * height > 4 * maxSide * maxSide) return null;
+  return { width, height, format, matrix, fullRange: image.colorSpace.fullRange ?? false };
+}
+
+async function copyPlanes(frame: VideoFrame, layout: ImageLayout, target: Uint8Array<ArrayBufferLike>): Promise<boolean> {
+  const { width, height, format } = layout;
+  const half = (width + 1) >> 1;
+  const luma = width * height;
+  const planes =
+    format === Abi.kImageNv12
+      ? [{ offset: luma, stride: 2 * half }]
+      : [{ offset: luma, stride: half }, { offset: luma + half * ((height + 1) >> 1), stride: half }];
+  try {
+    await frame.copyTo(target, { layout: [{ offset: 0, stride: width }, ...planes] });
+    return true;
+  } catch {
+    return false; // a frame in a place that this browser cannot copy from
+  }
 }
 
 // Whether a frame can write its own pixels as RGBA. Browsers without that conversion ignore the format asked for, which
 // the size gives away, but for formats that take four bytes too.
-function writesRgba(frame: VideoFrame, width: number, height: number): boolean {
-  const { visibleRect, format } = frame;
-  const plain = visibleRect?.width === width && visibleRect.height === height && !('rotation' in frame && frame.rotation);
-  if (!plain || format === null || format.startsWith('BGR')) return false;
+function writesRgba(frame: VideoFrame, { width, height }: ImageLayout): boolean {
+  const { format } = frame;
+  if (!isPlain(frame) || frame.displayWidth !== width || frame.displayHeight !== height) return false;
+  if (format === null || format.startsWith('BGR')) return false;
   try {
     return frame.allocationSize({ format: 'RGBA' }) === 4 * width * height;
   } catch {
@@ -30,18 +71,27 @@ function writesRgba(frame: VideoFrame, width: number, height: number): boolean {
 export class PixelReader {
   #context: OffscreenCanvasRenderingContext2D | null = null;
 
-  /** Fills `target` with the image's pixels at the given size. */
-  async read(image: WorkerImage, width: number, height: number, target: Uint8Array<ArrayBufferLike>): Promise<void> {
-    if (image instanceof ImageData && image.width === width && image.height === height) {
+  /** Puts the image's pixels where `roomFor` says that an image of a layout goes. */
+  async read(image: WorkerImage, roomFor: (layout: ImageLayout) => Uint8Array<ArrayBufferLike>): Promise<void> {
+    const planar = planarLayout(image);
+    if (planar && (await copyPlanes(image as VideoFrame, planar, roomFor(planar)))) return;
+    const layout = rgbaLayout(image);
+    const target = roomFor(layout);
+    if (image instanceof ImageData && image.width === layout.width && image.height === layout.height) {
       target.set(image.data);
-    } else if ('allocationSize' in image && writesRgba(image, width, height)) {
+    } else if ('copyTo' in image && writesRgba(image, layout)) {
       await image.copyTo(target, { format: 'RGBA' });
     } else {
-      target.set(this.#draw(image, width, height));
+      try {
+        target.set(this.#draw(image, layout));
+      } catch (error) {
+        const kind = 'format' in image ? `a frame of the format ${image.format}` : 'the image';
+        throw new LinnetError('BadImage', `the browser cannot convert ${kind} to RGBA (${error instanceof Error ? error.message : error})`);
+      }
     }
   }
 
-  #draw(image: WorkerImage, width: number, height: number): Uint8ClampedArray {
+  #draw(image: WorkerImage, { width, height }: ImageLayout): Uint8ClampedArray {
     const context = this.#canvas(width, height);
     if (image instanceof ImageData) {
       const whole = new OffscreenCanvas(image.width, image.height);

@@ -305,10 +305,10 @@ std::vector<TfjsFile> ExportWriter::cut_shards(uint64_t shard_bytes) {
     all += weight.bytes;
     weight.bytes = std::string();
   }
-  const uint64_t most = std::max<uint64_t>(shard_bytes, 1);
-  const uint64_t count = std::max<uint64_t>((all.size() + most - 1) / most, 1);
+  const size_t most = static_cast<size_t>(std::clamp<uint64_t>(shard_bytes, 1, SIZE_MAX / 2));
+  const size_t count = std::max<size_t>((all.size() + most - 1) / most, 1);
   std::vector<TfjsFile> shards;
-  for (uint64_t i = 0; i < count; ++i)
+  for (size_t i = 0; i < count; ++i)
     shards.push_back({"group1-shard" + std::to_string(i + 1) + "of" + std::to_string(count) + ".bin",
                       all.substr(i * most, most)});
   return shards;

@@ -123,9 +123,10 @@ function summariseJob(job, jobs, peaks) {
 /** The nodes of one model and number of threads, beside those of the base. */
 function summariseJobNodes(job, jobs, peaks) {
   const { model, threads } = job;
-  const base = jobs.find((other) => other.peer === 'base' && other.model === model && other.threads === threads);
+  const base = jobs.find((other) => job.peer === 'linnet' && other.peer === 'base' && other.model === model && other.threads === threads);
   return summariseNodes({
     model: model.name,
+    peer: peers[job.peer].title,
     threads,
     profiles: job.rounds,
     base: base && !base.failed ? base.rounds : null,

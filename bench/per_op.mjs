@@ -13,7 +13,7 @@ const speed = ({ macs, ms }) => (ms > 0 ? (2 * macs) / ms / 1e6 : 0);
  * The nodes of one model, peer and number of threads, from profiles of several rounds: their median times, and speeds by
  * one core's peaks times the threads. `base`: the same of another build of Linnet, or null.
  */
-export function summariseNodes({ model, threads, profiles, base, peaks }) {
+export function summariseNodes({ model, peer, threads, profiles, base, peaks }) {
   const times = (rounds, name) => rounds.map((nodes) => nodes.find((node) => node.name === name)?.ms ?? NaN);
   const finish = (row) => {
     const peak = threads * (row.dtype === 'i8' ? peaks.dot : peaks.fma);
@@ -44,6 +44,7 @@ export function summariseNodes({ model, threads, profiles, base, peaks }) {
   });
   return {
     model,
+    peer,
     threads,
     ms: nodes.reduce((sum, { ms }) => sum + ms, 0),
     nodes: all,
@@ -71,9 +72,9 @@ function rowsOf(rows, total, columns) {
 }
 
 /** One model's nodes and sums as Markdown. */
-export function nodesToMarkdown({ model, threads, ms, nodes, ops, pointwise }) {
+export function nodesToMarkdown({ model, peer, threads, ms, nodes, ops, pointwise }) {
   return [
-    `### ${model}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${ms.toFixed(2)} ms in all nodes`,
+    `### ${model}, ${peer}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${ms.toFixed(2)} ms in all nodes`,
     rowsOf(nodes, ms, ['node', 'op', 'shape', 'kernel', 'dtype']),
     rowsOf(ops, ms, ['op', 'kernel', 'dtype']),
     ...pointwise.map(({ op, of_peak: share }) => `${op}: ${percent(share)} of the peak, weighted by MACs.`),

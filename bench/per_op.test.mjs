@@ -8,7 +8,7 @@ const node = (name, op, window, macs, ms, dtype = 'f32') => ({
   ...{ input: [1, 8, 8, 16], output: [1, 8, 8, 32] },
 });
 const peaks = { fma: 10, dot: 40 };
-const summarise = (profiles, base = null, threads = 1) => summariseNodes({ model: 'm', threads, profiles, base, peaks });
+const summarise = (profiles, base = null, threads = 1) => summariseNodes({ model: 'm', peer: 'Linnet', threads, profiles, base, peaks });
 
 test('speeds are shares of the peak of their arithmetic, times the threads', () => {
   const profile = [

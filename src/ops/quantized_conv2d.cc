@@ -128,6 +128,25 @@ const %b: i32[8] = random(14)
 const %m: f32[8] = splat(0.003)
 %y = quantized_conv2d(%x, %w, %b, %m) {strides=[2,2], input_zero=8, zero=30}
 output %y)",
+    R"(input %x: i8[1,5,7,10]
+input %r: i8[1,5,7,21]
+const %w: i8[1,1,10,21] = random(15)
+const %b: i32[21] = random(16)
+const %m: f32[21] = splat(0.0013)
+%y = quantized_conv2d(%x, %w, %b, %m, %r) {input_zero=77, zero=33, low=20, other_zero=12, other_scale=-0.61}
+output %y)",
+    R"(input %x: i8[1,13,5,5]
+const %w: i8[1,1,5,83] = random(17)
+const %b: i32[83] = random(18)
+const %m: f32[83] = splat(0.0017)
+%y = quantized_conv2d(%x, %w, %b, %m) {input_zero=31, zero=64}
+output %y)",
+    R"(input %x: i8[2,9,8,5]
+const %w: i8[5,3,5,10] = random(19)
+const %b: i32[10] = random(20)
+const %m: f32[10] = splat(0.0008)
+%y = quantized_conv2d(%x, %w, %b, %m) {strides=[2,1], pads=[2,2,1,1], input_zero=99, zero=50}
+output %y)",
 };
 
 }  // namespace

@@ -92,6 +92,18 @@ const %b: i32[24] = random(14)
 const %m: f32[24] = splat(0.003)
 %y = quantized_depthwise_conv2d(%x, %w, %b, %m) {pads=[1,1,0,1], input_zero=100, zero=64}
 output %y)",
+    R"(input %x: i8[2,9,10,19]
+const %w: i8[3,3,19,1] = random(15)
+const %b: i32[19] = random(16)
+const %m: f32[19] = splat(0.003)
+%y = quantized_depthwise_conv2d(%x, %w, %b, %m) {strides=[2,1], pads=[1,1,1,1], input_zero=83, zero=64}
+output %y)",
+    R"(input %x: i8[1,11,13,9]
+const %w: i8[5,5,9,1] = random(17)
+const %b: i32[9] = random(18)
+const %m: f32[9] = splat(0.002)
+%y = quantized_depthwise_conv2d(%x, %w, %b, %m) {strides=[2,2], pads=[2,2,2,2], input_zero=41, zero=64}
+output %y)",
 };
 
 }  // namespace

@@ -189,8 +189,12 @@ Result<void> compile(const Options& options, TfjsModel& model, Findings& found) 
   TfjsOptions reading;
   for (const std::string& shape : options.model.shapes) TRY(parse_shape_flag(shape, reading));
   TRY_ASSIGN(Graph graph, model.to_graph(reading));
+  if (options.model.f32) graph.ranges.clear();
   CompileReport report;
-  TRY_ASSIGN(found.session, compile_cpu(std::move(graph), {.threads = options.model.threads}, &report));
+  TRY_ASSIGN(
+      found.session,
+      compile_cpu(std::move(graph),
+                  {.threads = options.model.threads, .row_fusion = options.model.row_fusion}, &report));
   found.macs = report.macs;
   return {};
 }

@@ -85,8 +85,20 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
                  "Shape of an input, for models that leave it open: NAME=1,224,224,3")
       ->type_name("NAME=SHAPE")
       ->take_all();
-  if (!runs) return;
   app.add_flag("--f32", flags.f32, "Compute in f32 even where the model is calibrated for int8");
+  if (!runs) return;
+  app.add_option_function<std::string>(
+         "--fuse-rows",
+         [&flags](const std::string& value) {
+           flags.row_fusion = value == "off"   ? RowFusion::Off
+                              : value == "all" ? RowFusion::Everywhere
+                                               : RowFusion::WherePays;
+         },
+         "Run chains of convolutions a few image rows at a time: nowhere, where it pays, or wherever "
+         "possible")
+      ->type_name("off|auto|all")
+      ->default_str("auto")
+      ->check(CLI::IsMember({"off", "auto", "all"}));
   app.add_option("--threads", flags.threads, "Threads to compute with")
       ->type_name("N")
       ->check(CLI::Range(1, ThreadPool::kMaxThreads))

@@ -32,7 +32,7 @@ Command add_bench(CLI::App& parent);
 Command add_optimise(CLI::App& parent);
 Command add_quantize(CLI::App& parent);
 
-// Declares MODEL and --shape, which all have, and --threads where the model is run.
+// Declares MODEL, --shape and --f32, which all have, and --threads and --fuse-rows where the model is run.
 void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs);
 // -o DIR, for subcommands that write a model.
 void add_output_flag(CLI::App& app, std::string& directory);

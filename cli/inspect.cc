@@ -96,6 +96,14 @@ void print_json(const Findings& found) {
       .member("packed_weights_bytes", uint64_t{plan.weights.size()});
   out.member("resident_bytes", found.session->resident_bytes()).end_object();
   out.member("steps", uint64_t{plan.step_count});
+  out.key("row_chains").begin_array();
+  for (const ChainReport& chain : found.report.chains) {
+    out.begin_object().member("name", chain.name).key("nodes").begin_array();
+    for (const std::string& node : chain.nodes) out.value(node);
+    out.end_array().member("group_rows", uint64_t{chain.group_rows}).member("held_bytes", chain.held_bytes);
+    out.end_object();
+  }
+  out.end_array();
   out.key("passes").begin_array();
   for (const PassReport& pass : found.report.passes) {
     out.begin_object().member("name", pass.name).member("rewrites", pass.rewrites);
@@ -124,6 +132,15 @@ void print_bytes(const char* what, uint64_t bytes) {
               static_cast<double>(bytes) / (1 << 20));
 }
 
+void print_chains(const std::vector<ChainReport>& chains) {
+  if (!chains.empty()) std::printf("\n%-9s %11s  nodes fused by rows\n", "rows", "held bytes");
+  for (const ChainReport& chain : chains) {
+    std::printf("%9u %11llu  ", chain.group_rows, static_cast<unsigned long long>(chain.held_bytes));
+    for (const std::string& node : chain.nodes)
+      std::printf("%s%s", node.c_str(), &node == &chain.nodes.back() ? "\n" : ", ");
+  }
+}
+
 void print_text(const Findings& found) {
   const Plan& plan = found.plan();
   std::printf("%-15s %s\n", "model", found.location.c_str());
@@ -148,6 +165,7 @@ void print_text(const Findings& found) {
   std::printf("%-15s %.4f of the lower bound\n", "  ratio", found.arena_ratio());
   print_bytes("scratch", plan.scratch_bytes);
   print_bytes("resident", found.session->resident_bytes());
+  print_chains(found.report.chains);
   std::printf("\n%-28s %9s %8s %8s\n", "pass", "rewrites", "before", "after");
   for (const PassReport& pass : found.report.passes) {
     std::printf("%-28s %9d %8zu %8zu\n", pass.name, pass.rewrites, pass.nodes_before, pass.nodes_after);
@@ -155,6 +173,7 @@ void print_text(const Findings& found) {
 }
 
 Result<int> inspect_graph(Graph graph, const Options& options, Findings& found) {
+  if (options.model.f32) graph.ranges.clear();
   Graph optimised = graph;
   found.ops = count_ops(graph);
   found.parameters = count_parameters(graph);
@@ -168,7 +187,10 @@ Result<int> inspect_graph(Graph graph, const Options& options, Findings& found) 
     return kExitOk;
   }
   found.optimised_ops = count_ops(optimised);
-  TRY_ASSIGN(found.session, compile_cpu(std::move(graph), {.threads = 1, .optimise = true}, &found.report));
+  TRY_ASSIGN(
+      found.session,
+      compile_cpu(std::move(graph),
+                  {.threads = options.model.threads, .row_fusion = options.model.row_fusion}, &found.report));
   options.json ? print_json(found) : print_text(found);
   return kExitOk;
 }
@@ -198,7 +220,7 @@ Command add_inspect(CLI::App& parent) {
   auto options = std::make_shared<Options>();
   CLI::App* app = parent.add_subcommand(
       "inspect", "Shows what a model holds, what the optimiser makes of it, and the memory it needs");
-  add_model_flags(*app, options->model, false);
+  add_model_flags(*app, options->model, true);
   app->add_option("--graph", options->graph, "Print the graph as text instead, as read or after the passes")
       ->type_name("source|optimised")
       ->expected(0, 1)

@@ -134,7 +134,10 @@ Result<LoadedModel> load_model(const ModelFlags& flags) {
     TRY_ASSIGN(Graph graph, source.model->to_graph(options));
     source.model.reset();
     return compile_cpu(std::move(graph),
-                       {.threads = flags.threads, .optimise = !flags.reference, .quantize = !flags.f32},
+                       {.threads = flags.threads,
+                        .row_fusion = flags.row_fusion,
+                        .optimise = !flags.reference,
+                        .quantize = !flags.f32},
                        nullptr);
   };
   auto session = compile();

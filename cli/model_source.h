@@ -39,6 +39,7 @@ struct ModelFlags {
   int threads = 1;
   bool reference = false;
   bool f32 = false;
+  RowFusion row_fusion = RowFusion::WherePays;
   std::vector<std::string> shapes;
 };
 

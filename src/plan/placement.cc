@@ -4,8 +4,9 @@
 
 namespace linnet {
 
-Result<Placement> place_values(const Graph& graph, const CanOverwrite& can_overwrite) {
-  const Storage storage = assign_storage(graph, can_overwrite);
+Result<Placement> place_values(const Graph& graph, const CanOverwrite& can_overwrite,
+                               std::span<const FusedNodes> fused) {
+  const Storage storage = assign_storage(graph, can_overwrite, fused);
   const MemoryPlan memory = plan_memory(storage.buffers);
   TRY(verify_memory(storage.buffers, memory));
   if (memory.arena_bytes > kMaxArenaBytes)

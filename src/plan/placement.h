@@ -14,7 +14,9 @@ struct Placement {
   uint64_t lower_bound_bytes = 0;
 };
 
-// Places all values in one arena. Fails with TooLarge when that is more than a Ref can address.
-Result<Placement> place_values(const Graph& graph, const CanOverwrite& can_overwrite);
+// Places all values in one arena; `fused` as for assign_storage. Fails with TooLarge when that is more than a
+// Ref can address.
+Result<Placement> place_values(const Graph& graph, const CanOverwrite& can_overwrite,
+                               std::span<const FusedNodes> fused = {});
 
 }  // namespace linnet

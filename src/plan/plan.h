@@ -16,19 +16,23 @@ namespace linnet {
 // The largest arena and the most weights that a Ref can address.
 inline constexpr uint64_t kMaxArenaBytes = uint64_t{1} << 31;
 
-// Where bytes lie: an arena or weights offset. One word, so that step parameters are flat.
+// Where bytes lie: an offset in the arena, in the weights, or in the scratch of the thread that runs the
+// step. One word, so that step parameters are flat.
 class Ref {
  public:
   Ref() = default;
   static Ref arena(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4)); }
   static Ref weights(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4) | kWeights); }
+  static Ref scratch(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4) | kScratch); }
   static Ref none() { return Ref(0xffffffffu); }
   bool is_none() const { return bits_ == 0xffffffffu; }
   bool in_weights() const { return (bits_ & kWeights) != 0 && !is_none(); }
-  uint64_t offset() const { return static_cast<uint64_t>(bits_ & ~kWeights) * 4; }
+  bool in_scratch() const { return (bits_ & (kWeights | kScratch)) == kScratch; }
+  uint64_t offset() const { return static_cast<uint64_t>(bits_ & ~(kWeights | kScratch)) * 4; }
 
  private:
   static constexpr uint32_t kWeights = 0x80000000u;
+  static constexpr uint32_t kScratch = 0x40000000u;
   explicit Ref(uint32_t bits) : bits_(bits) {}
   uint32_t bits_ = 0xffffffffu;
 };

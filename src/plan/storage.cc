@@ -24,9 +24,12 @@ uint64_t buffer_bytes(const Value& value) {
 
 class Assigner {
  public:
-  Assigner(const Graph& graph, const CanOverwrite& can_overwrite)
-      : graph_(graph), can_overwrite_(can_overwrite) {
+  Assigner(const Graph& graph, const CanOverwrite& can_overwrite, std::span<const FusedNodes> fused)
+      : graph_(graph), can_overwrite_(can_overwrite), fused_(fused) {
     storage_.buffer_of.assign(graph.value_count(), kNone);
+    fused_with_.assign(graph.node_count(), kNone);
+    for (uint32_t i = 0; i < fused.size(); ++i)
+      for (NodeId id : fused[i]) fused_with_[id] = i;
     find_last_uses();
   }
 
@@ -34,6 +37,7 @@ class Assigner {
     for (const GraphPort& port : graph_.inputs) add_buffer(port.value, 0);
     for (uint32_t step = 0; step < graph_.node_count(); ++step) {
       const Node& node = graph_.node(step);
+      if (step_of(step) != step) continue;
       if (is_view(node)) {
         storage_.buffer_of[node.outputs[0]] = storage_.buffer_of[node.inputs[0]];
         continue;
@@ -50,15 +54,21 @@ class Assigner {
   }
 
  private:
+  // When a node runs.
+  uint32_t step_of(NodeId id) const { return fused_with_[id] == kNone ? id : fused_[fused_with_[id]].back(); }
+
   // The last step that reads a value, by its root; the end for outputs.
   void find_last_uses() {
     last_use_.assign(graph_.value_count(), 0);
     is_output_.assign(graph_.value_count(), false);
     const uint32_t end = static_cast<uint32_t>(graph_.node_count());
-    for (uint32_t step = 0; step < end; ++step) {
-      for (ValueId input : graph_.node(step).inputs) last_use_[view_root(graph_, input)] = step;
-      for (ValueId output : graph_.node(step).outputs)
-        last_use_[view_root(graph_, output)] = std::max(last_use_[view_root(graph_, output)], step);
+    for (NodeId id = 0; id < end; ++id) {
+      const Node& node = graph_.node(id);
+      for (const std::vector<ValueId>* values : {&node.inputs, &node.outputs})
+        for (ValueId value : *values) {
+          uint32_t& last = last_use_[view_root(graph_, value)];
+          last = std::max(last, step_of(id));
+        }
     }
     for (const GraphPort& port : graph_.outputs) {
       last_use_[view_root(graph_, port.value)] = end;
@@ -89,16 +99,25 @@ class Assigner {
           bytes_of(operand) != bytes_of(result))
         continue;
       // Another operand that is a view of the same bytes would be overwritten with it.
-      bool sole = true;
-      for (size_t k = 0; k < node.inputs.size(); ++k)
-        sole = sole && (k == i || storage_.buffer_of[view_root(graph_, node.inputs[k])] != buffer);
-      if (sole && can_overwrite_(graph_, node, i)) return buffer;
+      if (operands_in(buffer, step) == 1 && can_overwrite_(graph_, node, i)) return buffer;
     }
     return kNone;
   }
 
+  // How many operands of what runs at `step` lie in `buffer`.
+  size_t operands_in(uint32_t buffer, uint32_t step) const {
+    const FusedNodes alone{step};
+    size_t count = 0;
+    for (NodeId id : fused_with_[step] == kNone ? alone : fused_[fused_with_[step]])
+      for (ValueId input : graph_.node(id).inputs)
+        count += storage_.buffer_of[view_root(graph_, input)] == buffer ? 1 : 0;
+    return count;
+  }
+
   const Graph& graph_;
   const CanOverwrite& can_overwrite_;
+  std::span<const FusedNodes> fused_;
+  std::vector<uint32_t> fused_with_;  // for each node, its place in fused_
   Storage storage_;
   std::vector<uint32_t> last_use_;
   std::vector<bool> is_output_;
@@ -113,8 +132,9 @@ ValueId view_root(const Graph& graph, ValueId id) {
   return id;
 }
 
-Storage assign_storage(const Graph& graph, const CanOverwrite& can_overwrite) {
-  return Assigner(graph, can_overwrite).run();
+Storage assign_storage(const Graph& graph, const CanOverwrite& can_overwrite,
+                       std::span<const FusedNodes> fused) {
+  return Assigner(graph, can_overwrite, fused).run();
 }
 
 }  // namespace linnet

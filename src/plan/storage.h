@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "graph/graph.h"
@@ -25,9 +26,14 @@ struct Storage {
 // operand is not needed later; the backend answers for its kernels.
 using CanOverwrite = std::function<bool(const Graph& graph, const Node& node, size_t input)>;
 
+// Nodes that run as one step, in order: each uses the result of the one before, which nothing else uses.
+using FusedNodes = std::vector<NodeId>;
+
 // Gives every value a buffer. Views share their operand's, and a result takes over an operand's where
-// `can_overwrite` allows. Inputs live from the start, outputs to the end.
-Storage assign_storage(const Graph& graph, const CanOverwrite& can_overwrite);
+// `can_overwrite` allows. Inputs live from the start, outputs to the end. Fused nodes all run at the step of
+// the last one; what goes from one to the next has no buffer.
+Storage assign_storage(const Graph& graph, const CanOverwrite& can_overwrite,
+                       std::span<const FusedNodes> fused = {});
 
 // The value whose bytes `id` has: itself, or what it is a view of.
 ValueId view_root(const Graph& graph, ValueId id);

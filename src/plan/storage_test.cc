@@ -154,5 +154,31 @@ output %y)");
   EXPECT_EQ(lifetime(graph, storage, "x").last, 1u);
 }
 
+TEST(Storage, FusedNodesRunAtTheLastOne) {
+  const Graph graph = parse(R"(input %x: f32[20]
+%a = elementwise(%x) {expr=neg($0)}
+%other = elementwise(%x) {expr=abs($0)}
+%b = elementwise(%a) {expr=neg($0)}
+%c = elementwise(%b, %other) {expr=add($0, $1)}
+output %c)");
+  const FusedNodes fused[] = {{0, 2, 3}};
+  const Storage storage = assign_storage(graph, always, fused);
+  EXPECT_EQ(buffer(graph, storage, "a"), kNone);
+  EXPECT_EQ(buffer(graph, storage, "b"), kNone);
+  EXPECT_EQ(lifetime(graph, storage, "x").last, 3u) << "read when the chain runs";
+  EXPECT_EQ(buffer(graph, storage, "c"), buffer(graph, storage, "other")) << "the last node's operand";
+}
+
+TEST(Storage, FusedNodesOverwriteNothingThatAnotherOfThemReads) {
+  const Graph graph = parse(R"(input %x: f32[20]
+%a = elementwise(%x) {expr=neg($0)}
+%b = elementwise(%a, %x) {expr=add($0, $1)}
+output %b)");
+  const FusedNodes fused[] = {{0, 1}};
+  const Storage storage = assign_storage(graph, always, fused);
+  EXPECT_NE(buffer(graph, storage, "b"), buffer(graph, storage, "x"));
+  EXPECT_EQ(storage.buffers.size(), 2u);
+}
+
 }  // namespace
 }  // namespace linnet

@@ -16,6 +16,13 @@ PlanPort make_port(const Graph& graph, const GraphPort& port, Ref ref) {
   return {port.name, value.dtype, value.shape, ref};
 }
 
+// What the chain's step was made of.
+ChainReport describe(const Graph& graph, const cpu::RowChain& chain) {
+  ChainReport report{chain.name, {}, chain.group_rows, chain.held_bytes};
+  for (NodeId id : chain.nodes) report.nodes.push_back(graph.node(id).name);
+  return report;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& options,
@@ -33,14 +40,22 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
 
   Plan plan;
   plan.threads = threads;
-  TRY_ASSIGN(Placement placement, place_values(graph, [&](const Graph& g, const Node& node, size_t input) {
-               return options.optimise && cpu::can_overwrite(g, node, input);
-             }));
+  const std::vector<cpu::RowChain> chains =
+      cpu::choose_row_chains(graph, options.optimise ? options.row_fusion : RowFusion::Off, threads);
+  std::vector<FusedNodes> fused;
+  for (const cpu::RowChain& chain : chains) {
+    fused.push_back(chain.nodes);
+    details.chains.push_back(describe(graph, chain));
+  }
+  const auto can_overwrite = [&](const Graph& g, const Node& node, size_t input) {
+    return options.optimise && cpu::can_overwrite(g, node, input);
+  };
+  TRY_ASSIGN(Placement placement, place_values(graph, can_overwrite, fused));
   plan.arena_bytes = placement.arena_bytes;
   plan.lower_bound_bytes = placement.lower_bound_bytes;
   plan.scratch_offset = align_up(placement.arena_bytes, kTensorAlignment);
   cpu::Lowering lowering(graph, std::move(placement.refs), plan, threads, options.parallel_cost);
-  TRY(lowering.run(!options.optimise));
+  TRY(lowering.run(!options.optimise, chains));
   for (const GraphPort& port : graph.inputs)
     plan.inputs.push_back(make_port(graph, port, lowering.ref(port.value)));
   for (const GraphPort& port : graph.outputs)

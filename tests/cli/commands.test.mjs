@@ -43,6 +43,7 @@ test('inspect tells what the model is', async () => {
   assert.ok(found.memory.arena_bytes >= found.memory.lower_bound_bytes);
   assert.ok(found.memory.lower_bound_bytes >= 4 * 4 * 3 * 4);
   assert.equal(Object.values(found.ops).reduce((a, b) => a + b), found.nodes);
+  assert.deepEqual(found.row_chains, []);
   assert.ok(found.passes.length > 0 && found.passes.every((pass) => pass.nodes_after >= 0));
   assert.match((await ok('inspect', model)).stdout, /^parameters +9$/m);
 });

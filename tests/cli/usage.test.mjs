@@ -40,6 +40,7 @@ const wrong = {
   'an unknown flag': [['inspect', model, '--colour'], /--colour/],
   'no input': [['run', model], /--input/],
   'no images': [['classify', model], /IMAGE/],
+  'a fusion that is none': [['inspect', model, '--fuse-rows', 'some'], /--fuse-rows/],
   'threads of none': [['run', model, '--input', 'random', '--threads', '0'], /--threads/],
   'threads without end': [['run', model, '--input', 'random', '--threads', '1000'], /--threads/],
   'repeat of words': [['run', model, '--input', 'random', '--repeat', 'often'], /--repeat/],

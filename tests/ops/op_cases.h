@@ -17,5 +17,7 @@ struct OpCase {
 };
 
 std::vector<OpCase> op_cases();
+// Graphs of several nodes that may run together by rows.
+std::vector<OpCase> chain_cases();
 
 }  // namespace linnet::tests

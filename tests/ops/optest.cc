@@ -63,12 +63,18 @@ double difference(const TensorView& expected, const TensorView& actual) {
   return worst > 0 ? worst / (high - low) : 0;
 }
 
-// The worst output of the case when compiled.
-Result<double> compiled_difference(const Reference& reference, bool optimise, int threads) {
-  TRY_ASSIGN(
-      auto session,
-      compile_cpu(reference.graph, {.threads = threads, .parallel_cost = 0, .optimise = optimise}, nullptr));
+// How far a compiled case is from the reference at worst, and the bytes of all its outputs.
+struct Findings {
   double worst = 0;
+  size_t chains = 0;
+  std::string bytes;
+};
+
+Result<Findings> run_compiled(const Reference& reference, const CompileOptions& options) {
+  CompileReport report;
+  TRY_ASSIGN(auto session, compile_cpu(reference.graph, options, &report));
+  Findings found;
+  found.chains = report.chains.size();
   // The second run meets whatever the first one left in the arena.
   for (int run = 0; run < 2; ++run) {
     for (size_t i = 0; i < session->inputs().size(); ++i) {
@@ -76,25 +82,60 @@ Result<double> compiled_difference(const Reference& reference, bool optimise, in
       std::memcpy(input.data, reference.values[reference.graph.inputs[i].value].data(), input.bytes());
     }
     session->run();
-    for (size_t i = 0; i < session->outputs().size(); ++i)
-      worst = std::max(
-          worst, difference(reference.values[reference.graph.outputs[i].value].view(), session->output(i)));
+    for (size_t i = 0; i < session->outputs().size(); ++i) {
+      const TensorView output = session->output(i);
+      found.bytes.append(reinterpret_cast<const char*>(output.data), output.bytes());
+      found.worst = std::max(found.worst,
+                             difference(reference.values[reference.graph.outputs[i].value].view(), output));
+    }
   }
-  return worst;
+  return found;
 }
 
-bool passes(const OpCase& op_case, bool optimise, int threads) {
+// With `bytes`, that of an earlier run of the case, empty at first, outputs must be the same to the bit.
+bool passes(const OpCase& op_case, CompileOptions options, std::string* bytes = nullptr) {
+  // Every step is shared, however small.
+  options.parallel_cost = 0;
   auto reference = run_case(op_case);
-  auto worst =
-      reference ? compiled_difference(*reference, optimise, threads) : std::unexpected(reference.error());
-  if (worst && *worst <= op_case.tolerance) return true;
-  if (worst)
-    std::printf("FAILED %s: off by %.3g of the range, %.3g allowed (optimise %d, threads %d)\n",
-                op_case.name.c_str(), *worst, op_case.tolerance, optimise, threads);
-  else
-    std::printf("FAILED %s: %s: %s\n", op_case.name.c_str(), error_title(worst.error().code()),
-                worst.error().detail());
-  return false;
+  auto found = reference ? run_compiled(*reference, options) : std::unexpected(reference.error());
+  const char* const name = op_case.name.c_str();
+  const auto how = [&] {
+    std::printf(" (optimise %d, row fusion %d, threads %d)\n", options.optimise,
+                static_cast<int>(options.row_fusion), options.threads);
+    return false;
+  };
+  if (!found) {
+    std::printf("FAILED %s: %s: %s", name, error_title(found.error().code()), found.error().detail());
+    return how();
+  }
+  if (found->worst > op_case.tolerance) {
+    std::printf("FAILED %s: off by %.3g of the range, %.3g allowed", name, found->worst, op_case.tolerance);
+    return how();
+  }
+  if (bytes == nullptr) return true;
+  if (bytes->empty()) *bytes = found->bytes;
+  if (*bytes != found->bytes) {
+    std::printf("FAILED %s: not the bits of the plan without fused rows", name);
+    return how();
+  }
+  if (options.row_fusion == RowFusion::Everywhere && found->chains == 0) {
+    std::printf("FAILED %s: no rows were fused", name);
+    return how();
+  }
+  return true;
+}
+
+bool passes_fused(const OpCase& op_case) {
+  std::string bytes;
+  bool good = passes(op_case, {.row_fusion = RowFusion::Off}, &bytes);
+  for (const RowFusion fusion : {RowFusion::WherePays, RowFusion::Everywhere}) {
+    good = good && passes(op_case, {.row_fusion = fusion}, &bytes);
+#if !defined(__wasm__)
+    for (int threads = 2; threads <= 4; ++threads)
+      good = good && passes(op_case, {.threads = threads, .row_fusion = fusion}, &bytes);
+#endif
+  }
+  return good;
 }
 
 bool write_file(const std::string& path, const void* data, size_t bytes) {
@@ -162,12 +203,13 @@ int export_cases(const std::string& folder) {
 int run_all() {
   auto [passed, failed] = run_image_cases();
   for (const OpCase& op_case : op_cases()) {
-    bool good = passes(op_case, true, 1) && passes(op_case, false, 1);
+    bool good = passes(op_case, {}) && passes(op_case, {.optimise = false});
 #if !defined(__wasm__)
-    good = good && passes(op_case, true, 3);
+    good = good && passes(op_case, {.threads = 3});
 #endif
     ++(good ? passed : failed);
   }
+  for (const OpCase& op_case : chain_cases()) ++(passes_fused(op_case) ? passed : failed);
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 && passed > 0 ? 0 : 1;
 }

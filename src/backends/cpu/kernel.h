@@ -14,10 +14,11 @@ struct Memory {
   std::byte* arena;
   const std::byte* weights;
   const Plan* plan;
+  std::byte* scratch = nullptr;  // what refs to scratch are relative to: set within a chain
 
   template <class T>
   T* at(Ref ref) const {
-    std::byte* base = ref.in_weights() ? const_cast<std::byte*>(weights) : arena;
+    std::byte* base = ref.in_weights() ? const_cast<std::byte*>(weights) : ref.in_scratch() ? scratch : arena;
     return reinterpret_cast<T*>(base + ref.offset());
   }
 };
@@ -56,6 +57,7 @@ void softmax(const Memory&, const uint32_t*, Range, std::byte*);
 void resize_bilinear(const Memory&, const uint32_t*, Range, std::byte*);
 void copy_rows(const Memory&, const uint32_t*, Range, std::byte*);
 void pad_constant(const Memory&, const uint32_t*, Range, std::byte*);
+void row_chain(const Memory&, const uint32_t*, Range, std::byte*);
 void reference(const Memory&, const uint32_t*, Range, std::byte*);
 
 }  // namespace linnet::cpu

@@ -86,20 +86,35 @@ void Lowering::reserve_zeros() {
   zeros_ = add_weights(static_cast<uint64_t>(count) * sizeof(float), [](std::byte*) {});
 }
 
+uint32_t Lowering::held_rows(ValueId id) const {
+  const auto held = held_rows_.find(id);
+  return held != held_rows_.end() ? held->second : static_cast<uint32_t>(shape(id)[0] * shape(id)[1]);
+}
+
 void Lowering::emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters) {
+  if (chain_ != nullptr) return chain_->add(op, cost, parameters);
   const uint32_t threads = cost < parallel_cost_ ? 1 : std::min(units, static_cast<uint32_t>(threads_));
   plan_.append_step({op, 0, units, node_, std::max(threads, 1u)}, parameters);
 }
 
 void Lowering::need_scratch(uint64_t bytes) {
+  if (chain_ != nullptr) {
+    chain_->scratch_bytes = std::max(chain_->scratch_bytes, bytes);
+    return;
+  }
   plan_.scratch_bytes = std::max(plan_.scratch_bytes, align_up(bytes, kTensorAlignment));
 }
 
-Result<void> Lowering::run(bool only_reference) {
+Result<void> Lowering::run(bool only_reference, std::span<const RowChain> chains) {
   reserve_zeros();
+  std::vector<const RowChain*> chain_of(graph_.node_count());
+  for (const RowChain& chain : chains)
+    for (NodeId id : chain.nodes) chain_of[id] = &chain;
   for (NodeId id = 0; id < graph_.node_count(); ++id) {
-    if (auto lowered = lower_node(id, only_reference); !lowered)
-      return std::unexpected(lowered.error().within(describe(graph_.node(id))));
+    const RowChain* chain = chain_of[id];
+    if (chain != nullptr && chain->nodes.back() != id) continue;
+    auto lowered = chain != nullptr ? lower_chain(*chain) : lower_node(id, only_reference);
+    if (!lowered) return std::unexpected(lowered.error().within(describe(graph_.node(id))));
   }
   // Outputs that are constants get a place too.
   for (const GraphPort& port : graph_.outputs) ref(port.value);
@@ -121,6 +136,54 @@ Result<void> Lowering::lower_node(NodeId id, bool only_reference) {
     if (lowered) return {};
   }
   return lower_reference(node);
+}
+
+void Lowering::ChainState::add(PlanOp op, int64_t step_cost, std::span<const uint32_t> parameters) {
+  window.op = static_cast<uint32_t>(op);
+  window.words = static_cast<uint32_t>(parameters.size());
+  append_params(words, window);
+  words.insert(words.end(), parameters.begin(), parameters.end());
+  cost += step_cost;
+  ++stages;
+}
+
+Result<void> Lowering::lower_chain(const RowChain& chain) {
+  ChainState state;
+  uint64_t held_bytes = 0;
+  for (size_t i = 0; i + 1 < chain.nodes.size(); ++i) {
+    const ValueId result = graph_.node(chain.nodes[i]).outputs[0];
+    const uint64_t row_bytes = static_cast<uint64_t>(shape(result)[2]) * shape(result)[3] * sizeof(float);
+    refs_[result] = Ref::scratch(held_bytes);
+    held_rows_[result] = chain.held_rows[i];
+    held_bytes += align_up(chain.held_rows[i] * row_bytes, kTensorAlignment);
+  }
+  const Node& first = graph_.node(chain.nodes.front());
+  const Node& last = graph_.node(chain.nodes.back());
+  node_ = static_cast<uint32_t>(plan_.nodes.size());
+  plan_.nodes.push_back({.name = chain.name,
+                         .op = last.op,
+                         .dtype = graph_.value(first.inputs[0]).dtype,
+                         .window = {},
+                         .input = shape(first.inputs[0]),
+                         .output = shape(last.outputs[0]),
+                         .macs = 0});
+  chain_ = &state;
+  for (size_t i = 0; i < chain.nodes.size(); ++i) {
+    const Node& node = graph_.node(chain.nodes[i]);
+    plan_.nodes[node_].macs += node_macs(graph_, node);
+    state.window = chain.windows[i];
+    state.rows = chain.fresh_rows[i];
+    TRY_ASSIGN(const bool lowered, lowering_of(node.op)(*this, node));
+    CHECK(lowered && state.stages == i + 1);
+  }
+  chain_ = nullptr;
+  const Shape& y = shape(last.outputs[0]);
+  std::vector<uint32_t> words;
+  append_params(words, RowChainParams{state.stages, chain.group_rows, static_cast<uint32_t>(held_bytes)});
+  words.insert(words.end(), state.words.begin(), state.words.end());
+  need_scratch(held_bytes + state.scratch_bytes);
+  emit(PlanOp::RowChain, static_cast<uint32_t>(y[0] * y[1]), state.cost, words);
+  return {};
 }
 
 Result<void> Lowering::lower_reference(const Node& node) {

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <span>
+#include <unordered_map>
 #include <vector>
 
+#include "backends/cpu/params.h"
+#include "backends/cpu/row_chains.h"
 #include "graph/graph.h"
 #include "plan/plan.h"
 
@@ -27,14 +31,20 @@ class Lowering {
   // f32 zeros, as many as one row of any convolution's window has: what its taps outside the input read.
   Ref zeros() const { return zeros_; }
 
+  // Rows of image `id` that lie in memory: all, or those that a chain holds.
+  uint32_t held_rows(ValueId id) const;
+  // Image rows that one call computes of a node within a chain, whose steps' units are rows; 0 outside.
+  uint32_t chain_rows() const { return chain_ == nullptr ? 0 : chain_->rows; }
+
   // Appends one step of the node being lowered. `cost` is its work in multiply-adds or as many memory
   // accesses: small steps stay on one thread.
   void emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters);
   // Every thread has at least so much scratch.
   void need_scratch(uint64_t bytes);
 
-  // Lowers all nodes in order. With `only_reference` every node runs by its reference kernel.
-  Result<void> run(bool only_reference);
+  // Lowers all nodes in order, those of a chain as one. With `only_reference` every node runs by its
+  // reference kernel.
+  Result<void> run(bool only_reference, std::span<const RowChain> chains);
   // Allocates the weights and fills them.
   Result<void> pack();
 
@@ -42,6 +52,18 @@ class Lowering {
   void reserve_zeros();
   Result<void> lower_node(NodeId id, bool only_reference);
   Result<void> lower_reference(const Node& node);
+  Result<void> lower_chain(const RowChain& chain);
+
+  // The chain being lowered.
+  struct ChainState {
+    uint32_t rows = 0;  // of the current node, computed at a time
+    RowStage window{};  // of the current node, to be completed
+    std::vector<uint32_t> words;
+    uint32_t stages = 0;
+    int64_t cost = 0;
+    uint64_t scratch_bytes = 0;
+    void add(PlanOp op, int64_t step_cost, std::span<const uint32_t> parameters);
+  };
 
   struct PackTask {
     uint64_t offset;
@@ -53,6 +75,8 @@ class Lowering {
   int threads_;
   int64_t parallel_cost_;
   uint32_t node_ = 0;
+  ChainState* chain_ = nullptr;
+  std::unordered_map<ValueId, uint32_t> held_rows_;
   Ref zeros_ = Ref::none();
   uint64_t weights_bytes_ = 0;
   std::vector<PackTask> tasks_;

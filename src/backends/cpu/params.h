@@ -209,6 +209,27 @@ struct PadParams {
   uint32_t value;  // its bits
 };
 
+// More steps than this do not run as one chain.
+inline constexpr uint32_t kMostChainStages = 8;
+
+// Steps that run together, a few rows of the last one's result at a time: what one hands to the next lies in
+// the thread's scratch, as many rows of it as the next one needs. In words:
+//   RowChainParams, and for each step RowStage and its own parameters
+// The units of the chain and of all its steps are rows of images.
+struct RowChainParams {
+  uint32_t stages;
+  uint32_t group_rows;  // of the last result, computed at a time
+  uint32_t held_bytes;  // of scratch hold what goes from step to step; the steps' own scratch comes after
+};
+struct RowStage {
+  uint32_t op;           // PlanOp
+  uint32_t words;        // of its parameters
+  uint32_t in_h, out_h;  // rows of its images
+  uint32_t stride,
+      extent;  // rows of the input that row y of the result needs: `extent` from y * stride - pad
+  int32_t pad;
+};
+
 // A node of more operands and results than this cannot run by its reference kernel.
 inline constexpr uint32_t kMaxReferenceTensors = 64;
 

@@ -38,6 +38,8 @@ Kernel kernel_of(PlanOp op) {
       return quantized_pool;
     case PlanOp::QuantizedResize:
       return quantized_resize;
+    case PlanOp::RowChain:
+      return row_chain;
     case PlanOp::Reference:
       return reference;
   }

@@ -37,7 +37,6 @@ Result<bool> lower_conv2d_transpose(Lowering& lowering, const Node& node) {
   if (!has_constant_weights(lowering.graph(), node)) return false;
   const auto epilogue = lower_epilogue(lowering, node, false);
   if (!epilogue) return false;
-  const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& w = lowering.shape(node.inputs[1]);
   const Shape& y = lowering.shape(node.outputs[0]);
   const Window window = window_of(node.attrs, y, w[0], w[1]);
@@ -49,7 +48,7 @@ Result<bool> lower_conv2d_transpose(Lowering& lowering, const Node& node) {
       const Phase v = phase_of(window.y, py, static_cast<uint32_t>(y[1]));
       const Phase h = phase_of(window.x, px, static_cast<uint32_t>(y[2]));
       GemmParams p{};
-      set_images(p, x, y);
+      set_images(p, lowering, node);
       p.out_channels = static_cast<uint32_t>(y[3]);
       p.grid_h = v.count;
       p.grid_w = h.count;

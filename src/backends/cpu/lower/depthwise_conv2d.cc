@@ -15,7 +15,7 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   p.x = lowering.ref(node.inputs[0]);
   p.out = lowering.ref(node.outputs[0]);
   p.zeros = lowering.zeros();
-  set_images(p, x, y);
+  set_images(p, lowering, node);
   set_window(p, window_of(node.attrs, x, w[0], w[1]));
   p.low = epilogue->clamp.low;
   p.high = epilogue->clamp.high;

@@ -63,8 +63,14 @@ uint32_t set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile,
   const uint32_t rows = p.batch * p.grid_h * p.grid_w;
   const auto threads = static_cast<uint32_t>(lowering.threads());
   p.merge_x = p.kernel_x > 1 && p.dilation_x == 1 && p.channels <= kMostMergedChannels ? 1 : 0;
-  p.block_rows = p.unit_rows = block_rows_for(p, tile, rows, threads);
-  p.block_columns = block_columns_for(p, tile, rows, threads, whole_rows);
+  if (const uint32_t chain_rows = lowering.chain_rows(); chain_rows > 0) {
+    p.block_rows = block_rows_for(p, tile, chain_rows * p.grid_w, 1);
+    p.unit_rows = p.grid_w;
+    p.block_columns = block_columns_for(p, tile, rows, threads, true);
+  } else {
+    p.block_rows = p.unit_rows = block_rows_for(p, tile, rows, threads);
+    p.block_columns = block_columns_for(p, tile, rows, threads, whole_rows);
+  }
   return divide_up(rows, p.unit_rows) * divide_up(p.out_channels, p.block_columns);
 }
 

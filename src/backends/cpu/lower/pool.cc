@@ -21,7 +21,7 @@ Result<bool> lower_pool(Lowering& lowering, const Node& node) {
   PoolParams p{};
   p.x = lowering.ref(node.inputs[0]);
   p.out = lowering.ref(node.outputs[0]);
-  set_images(p, x, y);
+  set_images(p, lowering, node);
   set_window(p, window);
   p.is_max = is_max ? 1 : 0;
   std::vector<uint32_t> words;

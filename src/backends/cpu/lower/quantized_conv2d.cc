@@ -35,7 +35,7 @@ Result<bool> lower_quantized_conv2d(Lowering& lowering, const Node& node) {
   const Shape& w = lowering.shape(node.inputs[1]);
   const Shape& y = lowering.shape(node.outputs[0]);
   QuantizedGemmParams p{};
-  set_images(p, x, y);
+  set_images(p, lowering, node);
   p.grid_h = p.out_h;
   p.grid_w = p.out_w;
   p.out_channels = static_cast<uint32_t>(y[3]);

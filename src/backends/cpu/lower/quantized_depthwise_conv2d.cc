@@ -30,7 +30,7 @@ Result<bool> lower_quantized_depthwise_conv2d(Lowering& lowering, const Node& no
   const Shape& w = lowering.shape(node.inputs[1]);
   const Shape& y = lowering.shape(node.outputs[0]);
   QuantizedDepthwiseParams p{};
-  set_images(p, x, y);
+  set_images(p, lowering, node);
   set_window(p, window_of(node.attrs, x, w[0], w[1]));
   p.column_taps = p.kernel_y == 3 ? kColumnTaps : p.kernel_y;
   const auto padded = static_cast<uint32_t>(align_up(p.channels, 2 * simd::kWidth));

@@ -1,13 +1,16 @@
 // The parameters that the steps of convolutions and pools share, from shapes and windows.
 #pragma once
 
+#include "backends/cpu/lower.h"
 #include "ops/window.h"
 
 namespace linnet::cpu {
 
-// Sets the sizes of images x and y, both NHWC.
+// Sets the sizes of the images that `node` reads (operand 0) and writes, both NHWC.
 template <class Params>
-void set_images(Params& p, const Shape& x, const Shape& y) {
+void set_images(Params& p, const Lowering& lowering, const Node& node) {
+  const Shape& x = lowering.shape(node.inputs[0]);
+  const Shape& y = lowering.shape(node.outputs[0]);
   p.batch = static_cast<uint32_t>(x[0]);
   p.in_h = static_cast<uint32_t>(x[1]);
   p.in_w = static_cast<uint32_t>(x[2]);
@@ -15,8 +18,8 @@ void set_images(Params& p, const Shape& x, const Shape& y) {
   p.out_h = static_cast<uint32_t>(y[1]);
   p.out_w = static_cast<uint32_t>(y[2]);
   if constexpr (requires { p.x_rows; }) {
-    p.x_rows = p.batch * p.in_h;
-    p.out_rows = p.batch * p.out_h;
+    p.x_rows = lowering.held_rows(node.inputs[0]);
+    p.out_rows = lowering.held_rows(node.outputs[0]);
   }
 }
 

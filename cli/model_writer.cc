@@ -30,8 +30,12 @@ std::string ranges_text(const Ranges& ranges) {
   return std::string(out.text());
 }
 
-// `object`, the text of a JSON object, with `value` as its member `key`; the rest stays as it is, to the
-// byte.
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+}  // namespace
+
 std::string with_member(std::string_view object, std::string_view key, std::string_view value) {
   std::string text(object.starts_with('{') ? object : "{}");
   if (const std::string_view old = json_member_text(text, key); !old.empty())
@@ -40,12 +44,6 @@ std::string with_member(std::string_view object, std::string_view key, std::stri
   return text.insert(1,
                      "\"" + std::string(key) + "\":" + std::string(value) + (text[first] == '}' ? "" : ","));
 }
-
-std::span<const std::byte> bytes_of(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
-
-}  // namespace
 
 Result<WrittenModel> write_model(const Graph& graph, const TfjsExportOptions& options,
                                  const std::string& source, const std::string& directory) {

@@ -21,6 +21,10 @@ struct WrittenModel {
 Result<WrittenModel> write_model(const Graph& graph, const TfjsExportOptions& options,
                                  const std::string& source, const std::string& directory);
 
+// `object`, the text of a JSON object, with `value`, a JSON text, as its member `key`; the rest stays as it
+// is, to the byte.
+std::string with_member(std::string_view object, std::string_view key, std::string_view value);
+
 // `metadata`, the text of a model's userDefinedMetadata, with `ranges` in it; the rest stays as it is.
 std::string with_ranges(std::string_view metadata, const Ranges& ranges);
 

@@ -21,6 +21,7 @@ static_assert(kActionWait == u32(LadderAction::Wait) && kActionCompile == u32(La
               kActionTest == u32(LadderAction::Test) && kActionMeasure == u32(LadderAction::Measure) &&
               kActionSwitch == u32(LadderAction::Switch) && kActionDrop == u32(LadderAction::Drop) &&
               kActionStore == u32(LadderAction::Store));
+static_assert(kRunLimit == LadderLimits{}.run_limit);
 static_assert(kTestedOutputs == SelfTest::kMostOutputs && kGoldenAnswers == SelfTest::kMostGolden);
 
 struct Live {

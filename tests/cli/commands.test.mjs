@@ -236,6 +236,32 @@ test('quantize calibrates a model that then answers in int8', async () => {
   assert.deepEqual(ranges.image, [0, 1]);
 });
 
+// The PCG output permutation as a hash, and the self-test's input by it.
+const pcg = (value) => {
+  const state = (Math.imul(value, 747796405) + 2891336453) >>> 0;
+  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((word >>> 22) ^ word) >>> 0;
+};
+const golden = (count, seed, low, high) =>
+  Float32Array.from({ length: count }, (_, i) => low + (high - low) * ((pcg((i + pcg(pcg(seed))) >>> 0) >>> 8) * 2 ** -24));
+
+test('golden has a model carry its answers to a deterministic input', async () => {
+  const target = join(folder, 'golden');
+  const made = await json('golden', model, '-o', target, '--low', '-1', '--high', '3', '--seed', '9');
+  const written = JSON.parse(readFileSync(made.model, 'utf8')).userDefinedMetadata.linnet.golden;
+  assert.deepEqual([written.seed, written.low, written.high], [9, -1, 3]);
+  const input = join(folder, 'golden.npy');
+  writeFileSync(input, npy([1, 4, 4, 3], golden(48, 9, -1, 3)));
+  const { stdout } = await linnet('run', model, '--input', input, '--output', '-', { binary: true });
+  const answers = new Float32Array(new Uint8Array(stdout).buffer);
+  const { at, values, range } = written.outputs.scores;
+  assert.deepEqual(at, [...answers.keys()]);
+  assert.deepEqual(values, [...answers]);
+  assert.equal(range, Math.max(...answers) - Math.min(...answers));
+  const notFinite = await linnet('golden', model, '-o', join(folder, 'never'), '--high', 'inf');
+  assert.notEqual(notFinite.code, 0);
+});
+
 const samplesOf = (file) => {
   const directory = join(folder, 'one');
   mkdirSync(directory);

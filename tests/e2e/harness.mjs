@@ -7,9 +7,12 @@ import { imagesFolder, modelsFolder } from '../differential/linnet.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+/** With these Chromium has WebGPU on a GPU that is emulated in software. */
+export const gpuFlags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-unsafe-swiftshader'];
+
 /** A headless browser. `camera` is a .y4m or .mjpeg file that plays as its camera. */
-export function launch({ camera } = {}) {
-  const args = ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
+export function launch({ camera, flags = [] } = {}) {
+  const args = ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', ...flags];
   if (camera) args.push(`--use-file-for-fake-video-capture=${camera}`);
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args });
 }

@@ -1,87 +1,21 @@
 // The choice among backends in a page, with rungs that behave as told. All of them compute with WASM, so every answer has
 // to be the right one whatever happens.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { launch, modelDocuments, openPackagePage, startServer } from './harness.mjs';
-import { smallClassifier } from './small_models.mjs';
-
-const size = 48;
-const small = smallClassifier({ size });
-const documents = modelDocuments('/small', small);
-const script = (name) => readFileSync(new URL(`pages/${name}`, import.meta.url));
-const stands = { 'engine_worker.js': script('fake_rung_worker.js'), 'probe_worker.js': script('fake_probe_worker.js') };
+import { launch } from './harness.mjs';
+import * as pages from './ladder_pages.mjs';
 
 let browser, server;
 before(async () => {
   browser = await launch();
-  server = await startServer({
-    documents,
-    handle(request, response) {
-      const [, fake, , name] = request.url.split('/');
-      if (fake !== 'fake') return false;
-      const own = stands[name];
-      response.setHeader('Content-Type', name.endsWith('.wasm') ? 'application/wasm' : 'text/javascript');
-      response.end(own ?? readFileSync(new URL(`../../web/dist/${name}`, import.meta.url)));
-      return true;
-    },
-  });
+  server = await pages.startLadderServer();
 });
 after(async () => {
   await browser.close();
   await server.close();
 });
-
-// What every test's page can use.
-function helpers() {
-  globalThis.loads = [];
-  globalThis.orders = new BroadcastChannel('fake rungs');
-  orders.onmessage = ({ data }) => data.loading && loads.push(data.loading);
-  globalThis.load = (behaviours, options = {}) =>
-    linnet.loadModel('/small/', {
-      threads: 1,
-      variant: 'simd',
-      backends: ['webgl2', 'webgpu'],
-      assets: `/fake/${encodeURIComponent(JSON.stringify(behaviours))}/`,
-      ...options,
-    });
-  globalThis.until = async (holds, what) => {
-    for (let i = 0; i < 1500; ++i) {
-      if (holds()) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`never: ${what}`);
-  };
-  globalThis.decided = (model) => until(() => model.choice?.decided, 'decided');
-  // Frame k, and what every backend has to answer to it.
-  globalThis.frame = (k) => new Float32Array(48 * 48 * 3).map((_, i) => Math.sin(i * (k % 5) + (k % 5)));
-  globalThis.expectedAnswers = async () => {
-    const model = await linnet.loadModel('/small/', { backend: 'wasm', threads: 1, variant: 'simd' });
-    const answers = [];
-    for (let k = 0; k < 5; ++k) answers.push((await model.run(frame(k))).answers.join());
-    await model.dispose();
-    return answers;
-  };
-}
-
-async function openPage(context) {
-  const page = await openPackagePage({ newContext: () => context ?? browser.newContext() }, server.url);
-  await page.evaluate(helpers);
-  return page;
-}
-
-/** Runs `task` in a page, which must be left without problems. */
-async function inPage(task, argument, context) {
-  const page = await openPage(context);
-  try {
-    const result = await page.evaluate(task, argument);
-    assert.deepEqual(page.problems, []);
-    assert.deepEqual(await page.evaluate('violations'), []);
-    return result;
-  } finally {
-    if (!context) await page.context().close();
-  }
-}
+const inPage = (...given) => pages.inPage(browser, server, ...given);
+const openPage = () => pages.openPage(browser, server);
 
 test('chooses WASM where that is measured to be the fastest, and says so', async () => {
   const result = await inPage(async () => {
@@ -307,7 +241,7 @@ test('golden answers in the model judge every backend', async () => {
     const weights = new File([await get('weights.bin')], 'weights.bin');
     const json = JSON.parse(new TextDecoder().decode(await get('model.json')));
     const withGolden = (golden) => {
-      const changed = { ...json, userDefinedMetadata: { golden } };
+      const changed = { ...json, userDefinedMetadata: { linnet: { golden } } };
       return [weights, new File([JSON.stringify(changed)], 'model.json')];
     };
     const options = {
@@ -339,7 +273,7 @@ test('golden answers in the model judge every backend', async () => {
   ]);
   for (const { code, message } of result.errors) {
     assert.equal(code, 'MalformedModel', message);
-    assert.match(message, /userDefinedMetadata\.golden/);
+    assert.match(message, /userDefinedMetadata\.linnet\.golden/);
   }
 });
 

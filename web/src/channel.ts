@@ -33,7 +33,7 @@ export class Channel implements Runner {
   ) {
     worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
       if (data.type === 'progress') return this.onProgress?.(data.progress);
-      if (data.type === 'lost') return this.onLost?.(new LinnetError(data.code, data.detail));
+      if (data.type === 'lost') return this.#lose(new LinnetError(data.code, data.detail));
       const waiting = this.#waiting;
       this.#waiting = null;
       if (data.type === 'reply') return waiting?.resolve(data.value as never);
@@ -57,6 +57,12 @@ export class Channel implements Runner {
       this.#waiting = { resolve, reject };
       this.worker.postMessage(request, transfer);
     });
+  }
+
+  // Somebody may know what to do about a lost GPU; else that is the end.
+  #lose(error: LinnetError): void {
+    if (this.onLost) this.onLost(error);
+    else this.end(error);
   }
 
   #fail(error: LinnetError): void {

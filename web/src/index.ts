@@ -1,7 +1,7 @@
 import { Channel, type Runner } from './channel.js';
 import { LinnetError } from './errors.js';
 import { abiHash } from './generated/abi.js';
-import { goldenOf } from './ladder/golden.js';
+import { goldenOf, ownOf } from './ladder/golden.js';
 import { Ladder } from './ladder/ladder.js';
 import { Model } from './model.js';
 import type { LoadReply, LoadRequest, ModelSource } from './protocol.js';
@@ -101,7 +101,8 @@ function open(request: LoadRequest): Channel {
 
 // Puts the ladder in front of the model that WASM has loaded, where there is something to choose.
 function climb(first: Channel, request: LoadRequest, reply: LoadReply, options: LoadOptions): Runner {
-  const golden = goldenOf(JSON.parse(reply.metadata) as Record<string, unknown>, reply.outputs);
+  const metadata = JSON.parse(reply.metadata) as Record<string, unknown>;
+  const golden = goldenOf(metadata, reply.outputs);
   // An image fills one input and leaves the others as they were, which only the rung that ran last would know.
   const others = reply.inputs.length > 1 ? [] : (options.backends ?? tried).filter((backend) => backend !== 'wasm');
   if (others.length === 0 && !options.safeMode) return first;
@@ -109,6 +110,7 @@ function climb(first: Channel, request: LoadRequest, reply: LoadReply, options: 
     assets: request.assets,
     backends: ['wasm', ...others],
     golden,
+    quantised: ownOf(metadata)['ranges'] !== undefined,
     safeMode: options.safeMode ?? false,
     remember: options.remember ?? true,
     key: [

@@ -19,12 +19,12 @@ export class Camera {
     return this.#running;
   }
 
-  /** Starts the camera. `onEnd` is called when it is unplugged or taken away. */
-  async start(onEnd: () => void): Promise<void> {
+  /** Starts the camera, with few pixels where `small` says so. `onEnd` is called when it is unplugged or taken away. */
+  async start(onEnd: () => void, small: boolean): Promise<void> {
     if (!navigator.mediaDevices) throw new Error('browsers give the camera to secure pages only: use https or localhost');
     this.#stream = await navigator.mediaDevices.getUserMedia({
       audio: false,
-      video: { facingMode: { ideal: 'environment' }, width: { ideal: 640 }, height: { ideal: 480 } },
+      video: { facingMode: { ideal: 'environment' }, width: { ideal: small ? 320 : 640 }, height: { ideal: small ? 240 : 480 } },
     });
     const [track] = this.#stream.getVideoTracks();
     track?.addEventListener('ended', onEnd);

@@ -1,5 +1,5 @@
 // A loaded model as a classifier: which output, which labels.
-import { type ImageInput, LinnetError, loadModel, type Model, type NamedArrays, type Progress, type TensorInfo } from 'linnet';
+import { type BackendChoice, type ImageInput, LinnetError, loadModel, type Model, type NamedArrays, type Progress, type TensorInfo } from 'linnet';
 import { type Answer, Smoother, toProbabilities, top } from './answers.js';
 import { labelsOfMetadata, parseLabels } from './labels.js';
 
@@ -11,6 +11,8 @@ export interface ClassifierOptions {
   readonly threads?: number | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
+  readonly onChoice: (choice: BackendChoice) => void;
+  readonly safeMode: boolean;
 }
 
 const answersShown = 5;
@@ -68,10 +70,12 @@ export class Classifier {
   }
 
   static async load(location: Location, options: ClassifierOptions): Promise<Classifier> {
-    const { signal, onProgress, threads } = options;
+    const { signal, onProgress, onChoice, safeMode, threads } = options;
     const model = await loadModel(location.kind === 'url' ? location.url : location.files, {
       signal,
       onProgress,
+      onChoice,
+      safeMode,
       ...(threads === undefined ? {} : { threads }),
     });
     try {

@@ -14,10 +14,12 @@ const image = byId<HTMLImageElement>('image');
 const cameraButton = byId<HTMLButtonElement>('camera');
 const modelUrl = byId<HTMLInputElement>('model-url');
 const camera = new Camera(video);
+const safeMode = byId<HTMLInputElement>('safe-mode');
 const query = new URLSearchParams(location.search);
 
 let classifier: Classifier | null = null;
 let loading: AbortController | null = null;
+let place: Location | null = null;
 let pictureUrl: string | null = null;
 // What the stage shows, where that is a picture.
 let hasPicture = false;
@@ -120,7 +122,7 @@ async function startCamera(): Promise<void> {
   startingCamera = true;
   view.showProblem(null);
   try {
-    await camera.start(stopCamera);
+    await camera.start(stopCamera, safeMode.checked);
   } catch (error) {
     camera.stop();
     view.showProblem(cameraProblem(error));
@@ -148,8 +150,9 @@ async function startCamera(): Promise<void> {
 
 // --- Models
 
-async function load(place: Location): Promise<void> {
+async function load(from: Location): Promise<void> {
   loading?.abort();
+  place = from;
   const mine = new AbortController();
   loading = mine;
   view.showProblem(null);
@@ -158,8 +161,12 @@ async function load(place: Location): Promise<void> {
   const threads = Number(query.get('threads'));
   let fresh: Classifier | null = null;
   try {
-    fresh = await Classifier.load(place, {
+    fresh = await Classifier.load(from, {
       threads: threads > 0 ? threads : undefined,
+      safeMode: safeMode.checked,
+      onChoice: (choice) => {
+        if (fresh && fresh === classifier) view.showChoice(choice);
+      },
       signal: mine.signal,
       onProgress: ({ phase, loadedBytes, totalBytes }) => {
         if (loading !== mine) return;
@@ -185,6 +192,7 @@ async function load(place: Location): Promise<void> {
   void previous?.dispose();
   timings.reset();
   view.showModel(fresh.name, fresh.model, fresh.hasLabels ? '' : 'no labels');
+  view.showChoice(fresh.model.choice);
   restingState();
   if (!camera.running && hasPicture) await guarded(() => classify(image, false));
 }
@@ -226,6 +234,14 @@ for (const id of ['photo', 'folder']) {
 byId('model-form').addEventListener('submit', (event) => {
   event.preventDefault();
   void load({ kind: 'url', url: modelUrl.value });
+});
+safeMode.checked = query.has('safe');
+safeMode.addEventListener('change', () => {
+  if (place) void load(place);
+  if (camera.running) {
+    stopCamera();
+    void startCamera();
+  }
 });
 addEventListener('pagehide', () => camera.stop());
 

@@ -1,5 +1,5 @@
 // The page: shows, and knows nothing of models.
-import type { Model } from 'linnet';
+import type { BackendChoice, Model } from 'linnet';
 import type { Answer } from './answers.js';
 import { splitLabel } from './labels.js';
 import type { Timings } from './timings.js';
@@ -110,6 +110,16 @@ export class View {
     // A model that looks at the whole picture gets it shown whole.
     const { fit } = model.metadata;
     byId('stage').classList.toggle('whole', fit === 'stretch' || fit === 'letterbox');
+  }
+
+  /** Which backend answers and why; null where there was nothing to choose. */
+  showChoice(choice: BackendChoice | null): void {
+    byId('choice-row').hidden = choice === null;
+    if (!choice) return;
+    // The engine's words: the backend, then its reason.
+    const comma = choice.reason.search(/[,;]/);
+    byId('backend').textContent = comma < 0 ? choice.reason : choice.reason.slice(0, comma);
+    byId('choice').textContent = comma < 0 ? '' : choice.reason.slice(comma + 2);
   }
 
   #makeRow(): Row {

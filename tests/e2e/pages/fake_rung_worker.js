@@ -1,7 +1,8 @@
-// Stands in for the engine's worker in tests of the ladder. Every backend is computed by WASM; how each one seems to
-// behave is the JSON in this script's address: {"webgpu": {"run": 3, "off": 0.1}}. `run`: milliseconds that a run is said
-// to take; `off`: what its results are off by; `refuse`: why it cannot be loaded; `nan`: after how many runs its results
-// are no numbers; `slow`: milliseconds that loading takes longer. A page orders losses through the channel 'fake rungs'.
+// Stands in for the engine's worker in tests of the ladder. Every backend is computed by WASM, or with `real` by itself;
+// how each one seems to behave is the JSON in this script's address: {"webgpu": {"run": 3, "off": 0.1}}. `run`:
+// milliseconds that a run is said to take; `off`: what its results are off by; `refuse`: why it cannot be loaded; `nan`:
+// after how many runs its results are no numbers; `slow`: milliseconds that loading takes longer; `loseInRun`: every how
+// many runs it is lost. A page orders losses through the channel 'fake rungs'.
 import '/linnet/engine_worker.js';
 
 const behaviours = JSON.parse(decodeURIComponent(self.location.pathname.split('/')[2]));
@@ -12,6 +13,8 @@ let how = {};
 let backend = '';
 let runs = 0;
 let lost = false;
+// The GPU of a real backend, to be taken away.
+let takeAway = null;
 
 const fail = (type, code, detail) => post({ type, code, detail });
 
@@ -33,11 +36,29 @@ self.onmessage = async (event) => {
   orders.postMessage({ loading: backend });
   if (how.slow) await new Promise((resolve) => setTimeout(resolve, how.slow));
   if (how.refuse) return fail('error', 'GpuFailed', how.refuse);
-  answer.call(self, { data: { ...data, backend: 'wasm' } });
+  if (how.real) watchGpu();
+  answer.call(self, { data: how.real ? data : { ...data, backend: 'wasm' } });
 };
+
+function watchGpu() {
+  const { requestDevice } = globalThis.GPUAdapter?.prototype ?? {};
+  if (requestDevice)
+    GPUAdapter.prototype.requestDevice = async function (...given) {
+      const device = await requestDevice.apply(this, given);
+      takeAway = () => device.destroy();
+      return device;
+    };
+  const { getContext } = OffscreenCanvas.prototype;
+  OffscreenCanvas.prototype.getContext = function (kind, ...given) {
+    const context = getContext.call(this, kind, ...given);
+    if (kind === 'webgl2' && context) takeAway = () => context.getExtension('WEBGL_lose_context').loseContext();
+    return context;
+  };
+}
 
 orders.onmessage = ({ data }) => {
   if (data.lose !== backend) return;
+  if (how.real) return takeAway?.();
   lost = true;
   fail('lost', data.code ?? 'DeviceLost', 'the test took it');
 };

@@ -13,7 +13,7 @@ export interface Golden {
 }
 
 const wrong = (what: string): never => {
-  throw new LinnetError('MalformedModel', `userDefinedMetadata.golden${what}`);
+  throw new LinnetError('MalformedModel', `userDefinedMetadata.linnet.golden${what}`);
 };
 
 function numbers(value: unknown, path: string, fits: (number: number) => boolean, what: string): number[] {
@@ -24,9 +24,15 @@ function numbers(value: unknown, path: string, fits: (number: number) => boolean
   return value as number[];
 }
 
+/** What Linnet's own tools have left in a model's metadata. */
+export function ownOf(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const own = metadata['linnet'];
+  return typeof own === 'object' && own !== null ? (own as Record<string, unknown>) : {};
+}
+
 /** What there is to compare: for a model without golden answers the outputs alone, on the default input. */
 export function goldenOf(metadata: Readonly<Record<string, unknown>>, outputs: readonly TensorInfo[]): Golden {
-  const golden = (metadata['golden'] ?? {}) as Record<string, unknown>;
+  const golden = (ownOf(metadata)['golden'] ?? {}) as Record<string, unknown>;
   if (typeof golden !== 'object') wrong(' is no object');
   const number = (key: string, fallback: number) => {
     const value = golden[key] ?? fallback;

@@ -18,6 +18,8 @@ export interface LadderOptions {
   /** What may be tried. */
   readonly backends: readonly Backend[];
   readonly golden: Golden;
+  /** Some backends compute it in integers, others do not: answers are near each other only. */
+  readonly quantised: boolean;
   readonly safeMode: boolean;
   readonly remember: boolean;
   /** What a choice depends on, beyond the model and the device. */
@@ -38,6 +40,7 @@ export class Ladder implements Runner {
   readonly #rungs: (Rung | null)[] = [null, null, null];
   readonly #opening: (Channel | null)[] = [null, null, null];
   readonly #kept = new Kept();
+  readonly #first: LoadReply;
   #live: Live | null = null;
   #active: number = wasm;
   #ended: LinnetError | null = null;
@@ -54,9 +57,10 @@ export class Ladder implements Runner {
     reply: LoadReply,
     private readonly options: LadderOptions,
   ) {
+    this.#first = reply;
     this.#rungs[wasm] = this.#adopt(wasm, first, reply);
     // The ladder is a help: where it cannot start, WASM goes on answering.
-    this.#begin(reply).catch((error: unknown) => console.warn('linnet: the choice of a backend failed;', error));
+    this.#begin().catch((error: unknown) => console.warn('linnet: the choice of a backend failed;', error));
   }
 
   get backend(): Backend {
@@ -134,8 +138,7 @@ export class Ladder implements Runner {
   }
 
   #isFinite(reply: RunReply): boolean {
-    const { outputs } = this.#rungs[wasm]?.reply ?? { outputs: [] };
-    return outputs.every((output, i) => {
+    return this.#first.outputs.every((output, i) => {
       if (output.dtype !== 'f32') return true;
       let sum = 0; // infinite and undefined numbers leave NaN in it
       for (const value of arrayOver(output, reply.outputs[i]!)) sum += value - value;
@@ -145,13 +148,14 @@ export class Ladder implements Runner {
 
   // --- Commands and events
 
-  async #begin(reply: LoadReply): Promise<void> {
+  async #begin(): Promise<void> {
+    const { digest } = this.#first;
     const { assets, golden, safeMode, recovery } = this.options;
     const wanted = this.options.backends;
     const tries = !safeMode && wanted.some((backend) => backend !== 'wasm');
     const [adapters, record, live] = await Promise.all([
       tries ? probeAdapters(assets) : { webgpu: null, webgl2: null },
-      tries && this.options.remember ? recall(reply.digest) : '',
+      tries && this.options.remember ? recall(digest) : '',
       Live.create(new URL('linnet-live.wasm', assets).href),
     ]);
     if (this.#ended || this.#rungs[wasm]!.channel.ended) return;
@@ -162,10 +166,10 @@ export class Ladder implements Runner {
       rebuilds: recovery.rebuilds,
       backoff: recovery.backoff,
       available: wanted.filter((backend) => backend === 'wasm' || adapters[backend] !== null),
-      key: [...this.options.key, reply.digest, ...device],
+      key: [...this.options.key, digest, ...device],
       record,
     };
-    this.#digest = this.options.remember ? reply.digest : '';
+    this.#digest = this.options.remember ? digest : '';
     live.open(setup);
     this.#live = live;
     globalThis.document?.addEventListener('visibilitychange', this.#onVisibility);
@@ -240,7 +244,10 @@ export class Ladder implements Runner {
       const { channel, reply } = this.options.open(backends[index]!);
       this.#opening[index] = channel;
       try {
-        const rung = this.#adopt(index, channel, await reply);
+        const loaded = await reply;
+        if (loaded.digest !== this.#first.digest)
+          throw new LinnetError('MalformedModel', 'the model has changed since it was loaded');
+        const rung = this.#adopt(index, channel, loaded);
         if (this.#opening[index] !== channel) return channel.end(new LinnetError('DeviceLost', 'it came too late'));
         this.#opening[index] = null;
         this.#rungs[index] = rung;
@@ -277,7 +284,8 @@ export class Ladder implements Runner {
       const reply = await rung.ask<'run'>({ type: 'run', input, outputs: [] }, [input]);
       if (this.#ended || this.#rungs[index] !== rung) return;
       const outputs = rung.reply.outputs.map((output, i) => arrayOver(output, reply.outputs[i]!));
-      this.#live!.judge(index, precisions.indexOf(rung.reply.precision), outputs, this.options.golden.outputs);
+      const precision = this.options.quantised ? 'int8' : rung.reply.precision;
+      this.#live!.judge(index, precisions.indexOf(precision), outputs, this.options.golden.outputs);
       this.#obey();
     } catch (error) {
       this.#giveUp(index, rung, error);

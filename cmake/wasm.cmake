@@ -1,5 +1,5 @@
 # linnet.wasm: the engine and its exports as a reactor, one module for each variant (see CMakePresets.json).
-add_executable(linnet src/abi/exports.cc src/abi/heap.cc)
+add_executable(linnet src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc)
 target_link_libraries(linnet PRIVATE linnet_engine)
 # The thread pool of WebAssembly exports its helpers' entry, which nothing inside the module calls.
 target_compile_options(linnet_flags INTERFACE -fno-threadsafe-statics -ffunction-sections -fdata-sections)
@@ -9,13 +9,17 @@ foreach(function malloc calloc realloc aligned_alloc posix_memalign free)
   target_link_options(linnet PRIVATE -Wl,--wrap=${function})
 endforeach()
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
-set(small_sources ${engine_sources} src/abi/exports.cc src/abi/heap.cc)
+set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd/|backends/cpu/kernels/|runtime/|vision/rows)")
 list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/profile.cc)
-set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS -Oz)
+# Optimised together at link time, which drops what no caller needs. Kernels keep the code that they were compiled to.
+set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS "-Oz;-flto")
+# -O0 is for clang's driver alone: it would run any wasm-opt on the path, and Debian's refuses relaxed SIMD.
+target_link_options(linnet_flags INTERFACE -O0)
 # The stack lies first, so that overflowing it traps in place of overwriting data.
 target_link_options(linnet PRIVATE
-  -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576 -Wl,--gc-sections,--strip-all,-O3)
+  -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576
+  -Wl,--gc-sections,--strip-all,-O3,--compress-relocations,-mllvm,-enable-merge-functions)
 
 if(LINNET_WASM_THREADS)
   file(STRINGS src/abi/abi.def pages REGEX "^LINNET_ABI_CONSTANT\\(k(Initial|Maximum)Pages")

@@ -1,7 +1,10 @@
 #include "base/result.h"
 
-#include <cstdio>
+#include <unistd.h>
+
 #include <cstring>
+
+#include "base/format.h"
 
 namespace linnet {
 
@@ -25,28 +28,26 @@ Error::Error(ErrorCode code, std::string_view detail) : code_(code) {
 
 Error Error::within(std::string_view prefix) const {
   char text[2 * kCapacity];
-  const int length = std::snprintf(text, sizeof text, "%.*s: %s",
-                                   static_cast<int>(prefix.size() < kCapacity ? prefix.size() : kCapacity),
-                                   prefix.data(), detail_);
-  return Error(code_,
-               std::string_view(text, static_cast<size_t>(length) < sizeof text ? static_cast<size_t>(length)
-                                                                                : sizeof text - 1));
+  const size_t length =
+      format_text(text, "%.*s: %s", static_cast<int>(prefix.size() < kCapacity ? prefix.size() : kCapacity),
+                  prefix.data(), detail_);
+  return Error(code_, std::string_view(text, length));
 }
 
 std::unexpected<Error> fail(ErrorCode code, const char* format, ...) {
   char text[512];
   va_list arguments;
   va_start(arguments, format);
-  const int length = std::vsnprintf(text, sizeof text, format, arguments);
+  const size_t length = format_text(text, format, arguments);
   va_end(arguments);
-  const size_t used = length < 0 ? 0
-                                 : (static_cast<size_t>(length) < sizeof text ? static_cast<size_t>(length)
-                                                                              : sizeof text - 1);
-  return std::unexpected(Error(code, std::string_view(text, used)));
+  return std::unexpected(Error(code, std::string_view(text, length)));
 }
 
 void check_failed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "linnet: internal error: %s at %s:%d\n", condition, file, line);
+  char text[512];
+  const size_t length = format_text(text, "linnet: internal error: %s at %s:%d\n", condition, file, line);
+  // Nothing is left to do where even this fails.
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text, length);
   __builtin_trap();
 }
 

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "base/scalar_math.h"
+
 namespace linnet {
 
 template <class T>
@@ -13,12 +15,12 @@ struct ScalarAlgebra {
   static T max(T a, T b) { return a < b ? b : a; }
   static T abs(T a) { return std::abs(a); }
   static T sqrt(T a) { return std::sqrt(a); }
-  static T exp(T a) { return std::exp(a); }
-  static T log(T a) { return std::log(a); }
-  static T sin(T a) { return std::sin(a); }
-  static T cos(T a) { return std::cos(a); }
-  static T tanh(T a) { return std::tanh(a); }
-  static T pow(T a, T b) { return std::pow(a, b); }
+  static T exp(T a) { return scalar_exp(a); }
+  static T log(T a) { return scalar_log(a); }
+  static T sin(T a) { return scalar_sin(a); }
+  static T cos(T a) { return scalar_cos(a); }
+  static T tanh(T a) { return scalar_tanh(a); }
+  static T pow(T a, T b) { return scalar_pow(a, b); }
   static T floor(T a) { return std::floor(a); }
   static T ceil(T a) { return std::ceil(a); }
   // Ties to even, as TensorFlow.

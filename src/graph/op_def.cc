@@ -80,8 +80,7 @@ Result<void> check_epilogue(const InferContext& context, int own) {
     return fail(ErrorCode::TooLarge, "an epilogue of %d operands, at most %d are possible", extra,
                 Expr::kMaxInputs - 1);
   if (epilogue->input_count() > extra + 1)
-    return fail(ErrorCode::MalformedModel, "the epilogue %s uses more inputs than the node has",
-                epilogue->to_string().c_str());
+    return fail(ErrorCode::MalformedModel, "the epilogue uses more inputs than the node has");
   const Value& output = *context.outputs[0];
   for (int i = own; i < context.input_count(); ++i) {
     TRY_ASSIGN(const Shape shape, broadcast_shapes(context.shape(i), output.shape, "epilogue"));

@@ -64,8 +64,7 @@ Result<void> infer(const InferContext& context) {
   const Expr& expr = *context.node.attrs.get_expr(Attr::expr);
   if (expr.empty()) return fail(ErrorCode::InvalidAttribute, "the expression is empty");
   if (expr.input_count() > context.input_count())
-    return fail(ErrorCode::InvalidAttribute, "expression %s uses more inputs than the node has",
-                expr.to_string().c_str());
+    return fail(ErrorCode::InvalidAttribute, "the expression uses more inputs than the node has");
   Shape shape = context.shape(0);
   for (int i = 1; i < context.input_count(); ++i) {
     TRY_ASSIGN(shape, broadcast_shapes(shape, context.shape(i), "operands"));

@@ -1,6 +1,5 @@
 // softmax(x[..,C]) over the last axis, shifted by the maximum.
-#include <cmath>
-
+#include "base/scalar_math.h"
 #include "ops/definitions.h"
 #include "ops/window.h"
 
@@ -26,9 +25,10 @@ void reference(const ReferenceContext& context) {
     for (int64_t i = 1; i < channels; ++i) highest = in[i] > highest ? in[i] : highest;
     double sum = 0;
     for (int64_t i = 0; i < channels; ++i)
-      sum += std::exp(static_cast<double>(in[i]) - static_cast<double>(highest));
+      sum += scalar_exp(static_cast<double>(in[i]) - static_cast<double>(highest));
     for (int64_t i = 0; i < channels; ++i)
-      out[i] = static_cast<float>(std::exp(static_cast<double>(in[i]) - static_cast<double>(highest)) / sum);
+      out[i] =
+          static_cast<float>(scalar_exp(static_cast<double>(in[i]) - static_cast<double>(highest)) / sum);
   }
 }
 

@@ -160,13 +160,14 @@ Result<int64_t> Builder::resolve_axis(int64_t axis, int rank, std::string_view w
 }
 
 Result<Ints> Builder::resolve_axes(const Ints& axes, int rank, std::string_view what) {
-  Ints resolved;
+  bool named[Shape::kMaxRank] = {};
   for (int64_t axis : axes) {
     TRY_ASSIGN(const int64_t positive, resolve_axis(axis, rank, what));
-    resolved.push_back(positive);
+    named[positive] = true;
   }
-  std::sort(resolved.begin(), resolved.end());
-  resolved.erase(std::unique(resolved.begin(), resolved.end()), resolved.end());
+  Ints resolved;
+  for (int axis = 0; axis < rank; ++axis)
+    if (named[axis]) resolved.push_back(axis);
   return resolved;
 }
 

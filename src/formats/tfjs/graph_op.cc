@@ -1,9 +1,9 @@
 #include "formats/tfjs/graph_op.h"
 
 #include <cstdarg>
-#include <cstdio>
 
 #include "base/base64.h"
+#include "base/format.h"
 
 namespace linnet {
 
@@ -60,7 +60,7 @@ std::unexpected<Error> GraphOp::error(ErrorCode code, const char* format, ...) c
   char text[400];
   va_list arguments;
   va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
+  format_text(text, format, arguments);
   va_end(arguments);
   return fail(code, "node '%.*s' (%.*s): %s", length_of(name_), name_.data(), length_of(op_), op_.data(),
               text);

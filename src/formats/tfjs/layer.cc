@@ -1,7 +1,8 @@
 #include "formats/tfjs/layer.h"
 
 #include <cstdarg>
-#include <cstdio>
+
+#include "base/format.h"
 
 namespace linnet {
 
@@ -76,7 +77,7 @@ std::unexpected<Error> Layer::error(ErrorCode code, const char* format, ...) con
   char text[400];
   va_list arguments;
   va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
+  format_text(text, format, arguments);
   va_end(arguments);
   return fail(code, "layer '%.*s' (%.*s): %s", length_of(name_), name_.data(), length_of(class_name_),
               class_name_.data(), text);

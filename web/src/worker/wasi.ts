@@ -1,7 +1,5 @@
-// The few WASI calls that the engine's C library refers to. The engine reads no file; it prints one line
-// before it stops over an internal error, and reads the clock to profile.
-
-const badFile = 8;
+// The few WASI calls that the engine refers to: it prints one line before it stops over an internal error, and reads the
+// clock to profile.
 
 /** Text that the engine printed, latest last, cut to its end. */
 export interface Printed {
@@ -26,12 +24,6 @@ export function wasiImports(memory: () => WebAssembly.Memory, printed: Printed):
     clock_time_get(_clock: number, _precision: bigint, result: number): number {
       new DataView(memory().buffer).setBigUint64(result, BigInt(Math.round(performance.now() * 1e6)), true);
       return 0;
-    },
-    fd_close: () => badFile,
-    fd_seek: () => badFile,
-    fd_fdstat_get: () => badFile,
-    proc_exit(status: number): never {
-      throw new WebAssembly.RuntimeError(`exit ${status}`);
     },
   };
 }

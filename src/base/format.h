@@ -1,0 +1,16 @@
+// The part of printf that messages need: %s, %.*s, %c, %d, %u, %zu, %lld, %llu, %g and %%. The C library's
+// own is as large in WebAssembly as all kernels of convolutions.
+#pragma once
+
+#include <cstdarg>
+#include <cstddef>
+#include <span>
+
+namespace linnet {
+
+// Writes the text to `to`, at least one character long, cut to fit and closed by a zero. Gives its length.
+size_t format_text(std::span<char> to, const char* format, va_list arguments);
+// The same with the arguments.
+size_t format_text(std::span<char> to, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+}  // namespace linnet

@@ -24,8 +24,8 @@ const engine = await Engine.create(module, false);
 
 const { json, weights } = smallClassifier({ size: 224 });
 const { handle } = engine.openModel(new TextEncoder().encode(JSON.stringify(json)));
-engine.bytes.set(weights, engine.reserveShard(handle, 0, weights.length));
-engine.commitShard(handle, 0, weights.length);
+engine.writeShard(handle, 0, weights);
+engine.endShard(handle, 0);
 const session = engine.compile(handle, 1, 1, {}).handle;
 
 const formats = { RGBA: Abi.kImageRgba, I420: Abi.kImageI420, NV12: Abi.kImageNv12 };

@@ -92,8 +92,7 @@ void print_json(const Findings& found) {
   out.key("memory").begin_object().member("arena_bytes", plan.arena_bytes);
   out.member("lower_bound_bytes", plan.lower_bound_bytes)
       .member("arena_ratio", rounded(found.arena_ratio(), 4));
-  out.member("scratch_bytes", plan.scratch_bytes)
-      .member("packed_weights_bytes", uint64_t{plan.weights.size()});
+  out.member("scratch_bytes", plan.scratch_bytes).member("packed_weights_bytes", plan.weights_bytes());
   out.member("resident_bytes", found.session->resident_bytes()).end_object();
   out.member("steps", uint64_t{plan.step_count});
   out.key("row_chains").begin_array();
@@ -159,7 +158,7 @@ void print_text(const Findings& found) {
                 static_cast<unsigned long long>(weights.bytes),
                 static_cast<unsigned long long>(weights.elements));
   }
-  print_bytes("packed weights", plan.weights.size());
+  print_bytes("packed weights", plan.weights_bytes());
   print_bytes("arena", plan.arena_bytes);
   print_bytes("  lower bound", plan.lower_bound_bytes);
   std::printf("%-15s %.4f of the lower bound\n", "  ratio", found.arena_ratio());

@@ -98,7 +98,7 @@ Result<ModelSource> open_model(const std::string& argument) {
                   "%s: holds more than the %llu bytes of all weights in the manifest of %s", path.c_str(),
                   static_cast<unsigned long long>(all_weights), source.location.c_str());
     if (!bytes) return std::unexpected(bytes.error());
-    auto set = source.model->set_shard(i, std::move(*bytes));
+    auto set = source.model->set_shard(i, bytes->bytes());
     if (!set) return std::unexpected(set.error().within(path));
   }
   return source;

@@ -42,8 +42,8 @@ std::string_view text_at(ptr place, u32 bytes) {
 
 struct OpenModel {
   std::unique_ptr<TfjsModel> tfjs;
-  std::vector<Buffer> reserved;
   std::vector<ShardInfo> shards;
+  ShardRoom room;
   ModelInfo info;
 };
 
@@ -101,19 +101,10 @@ Result<OpenSession*> find_session(u32 handle) {
   return object->session.get();
 }
 
-Result<OpenModel*> find_shard(u32 handle, u32 shard) {
-  TRY_ASSIGN(OpenModel * model, find_model(handle));
-  if (shard >= model->reserved.size())
-    return fail(ErrorCode::InvalidArgument, "the model has %zu shards, there is no shard %u",
-                model->reserved.size(), shard);
-  return model;
-}
-
 Result<u32> open_model(std::string_view json) {
   TRY_ASSIGN(auto tfjs, TfjsModel::parse(json));
   auto model = std::make_unique<OpenModel>();
   model->tfjs = std::move(tfjs);
-  model->reserved.resize(model->tfjs->shard_count());
   for (size_t i = 0; i < model->tfjs->shard_count(); ++i) {
     const std::string_view path = model->tfjs->shard_path(i);
     model->shards.push_back({address(path.data()), static_cast<u32>(path.size())});
@@ -127,25 +118,22 @@ Result<u32> open_model(std::string_view json) {
   return state.handles.add(std::make_unique<Object>(Object{std::move(model), nullptr}));
 }
 
-Result<ptr> reserve_shard(u32 handle, u32 shard, u32 bytes) {
-  TRY_ASSIGN(OpenModel * model, find_shard(handle, shard));
-  TRY_ASSIGN(Buffer room, Buffer::allocate(bytes));
-  Buffer& before = model->reserved[shard];
-  __builtin_memcpy(room.data(), before.data(), before.size() < bytes ? before.size() : bytes);
-  before = std::move(room);
-  return address(before.data());
+Result<ptr> find_shard_room(u32 handle, u32 shard) {
+  TRY_ASSIGN(OpenModel * model, find_model(handle));
+  TRY_ASSIGN(const std::span<std::byte> room, model->tfjs->shard_room(shard));
+  model->room = {address(room.data()), static_cast<u32>(room.size())};
+  return address(&model->room);
 }
 
-Result<u32> commit_shard(u32 handle, u32 shard, u32 bytes) {
-  TRY_ASSIGN(OpenModel * model, find_shard(handle, shard));
-  Buffer filled = std::exchange(model->reserved[shard], {});
-  if (bytes > filled.size())
-    return fail(ErrorCode::InvalidArgument, "%u bytes of shard %u, but %zu were reserved", bytes, shard,
-                filled.size());
-  if (bytes < filled.size()) {
-    TRY_ASSIGN(filled, Buffer::copy_of(filled.bytes().first(bytes)));
-  }
-  TRY(model->tfjs->set_shard(shard, std::move(filled)));
+Result<u32> count_filled(u32 handle, u32 shard, u32 bytes) {
+  TRY_ASSIGN(OpenModel * model, find_model(handle));
+  TRY(model->tfjs->shard_filled(shard, bytes));
+  return 1;
+}
+
+Result<u32> end_shard(u32 handle, u32 shard) {
+  TRY_ASSIGN(OpenModel * model, find_model(handle));
+  TRY(model->tfjs->shard_end(shard));
   return 1;
 }
 
@@ -200,7 +188,7 @@ Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
                 .arena_bytes = static_cast<u32>(plan.arena_bytes),
                 .lower_bound_bytes = static_cast<u32>(plan.lower_bound_bytes),
                 .scratch_bytes = static_cast<u32>(plan.total_arena_bytes() - plan.scratch_offset),
-                .weights_bytes = static_cast<u32>(plan.weights.size()),
+                .weights_bytes = static_cast<u32>(plan.weights_bytes()),
                 .resident_bytes = static_cast<u32>(session.resident_bytes())};
   return state.handles.add(std::make_unique<Object>(Object{nullptr, std::move(open)}));
 }
@@ -330,7 +318,8 @@ ptr linnet_heap_mark() {
   const HeapCount& count = heap_count();
   state.heap_mark = {.allocations = static_cast<f64>(count.allocations),
                      .live_blocks = static_cast<f64>(count.live_blocks),
-                     .live_bytes = static_cast<f64>(count.live_bytes)};
+                     .live_bytes = static_cast<f64>(count.live_bytes),
+                     .peak_bytes = static_cast<f64>(count.peak_bytes)};
   return address(&state.heap_mark);
 }
 
@@ -358,12 +347,16 @@ ptr linnet_model_info(u32 model) {
   return open ? address(&(*open)->info) : keep(open.error());
 }
 
-ptr linnet_shard_reserve(u32 model, u32 shard, u32 bytes) {
-  return given(reserve_shard(model, shard, bytes));
+ptr linnet_shard_room(u32 model, u32 shard) {
+  return given(find_shard_room(model, shard));
 }
 
-u32 linnet_shard_commit(u32 model, u32 shard, u32 bytes) {
-  return given(commit_shard(model, shard, bytes));
+u32 linnet_shard_filled(u32 model, u32 shard, u32 bytes) {
+  return given(count_filled(model, shard, bytes));
+}
+
+u32 linnet_shard_end(u32 model, u32 shard) {
+  return given(end_shard(model, shard));
 }
 
 u32 linnet_session_compile(u32 model, ptr compile_spec) {

@@ -14,6 +14,7 @@ void* added(void* block) {
   ++count.allocations;
   ++count.live_blocks;
   count.live_bytes += malloc_usable_size(block);
+  if (count.live_bytes > count.peak_bytes) count.peak_bytes = count.live_bytes;
   return block;
 }
 

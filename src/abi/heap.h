@@ -10,6 +10,7 @@ struct HeapCount {
   uint64_t allocations = 0;  // ever made; a realloc counts as one
   uint64_t live_blocks = 0;
   uint64_t live_bytes = 0;  // as the allocator rounded them
+  uint64_t peak_bytes = 0;  // the most that were alive
 };
 
 const HeapCount& heap_count();

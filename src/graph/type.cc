@@ -106,19 +106,26 @@ Result<Shape> broadcast_shapes(const Shape& a, const Shape& b, std::string_view 
 Result<Tensor> Tensor::zeros(DType dtype, const Shape& shape) {
   TRY_ASSIGN(Buffer buffer, Buffer::allocate(static_cast<uint64_t>(shape.elements()) * dtype_size(dtype)));
   if (buffer.size() > 0) std::memset(buffer.data(), 0, buffer.size());
-  return Tensor(dtype, shape, std::make_shared<const Buffer>(std::move(buffer)));
+  return Tensor(dtype, shape, std::make_shared<Buffer>(std::move(buffer)));
 }
 
 Result<Tensor> Tensor::of_f32(const Shape& shape, std::span<const float> values) {
   CHECK(static_cast<int64_t>(values.size()) == shape.elements());
   TRY_ASSIGN(Buffer buffer, Buffer::copy_of(std::as_bytes(values)));
-  return Tensor(DType::F32, shape, std::make_shared<const Buffer>(std::move(buffer)));
+  return Tensor(DType::F32, shape, std::make_shared<Buffer>(std::move(buffer)));
 }
 
 Result<Tensor> Tensor::of_i32(const Shape& shape, std::span<const int32_t> values) {
   CHECK(static_cast<int64_t>(values.size()) == shape.elements());
   TRY_ASSIGN(Buffer buffer, Buffer::copy_of(std::as_bytes(values)));
-  return Tensor(DType::I32, shape, std::make_shared<const Buffer>(std::move(buffer)));
+  return Tensor(DType::I32, shape, std::make_shared<Buffer>(std::move(buffer)));
+}
+
+std::optional<Buffer> Tensor::take_buffer() {
+  if (buffer_ == nullptr || !is_alone()) return std::nullopt;
+  Buffer taken = std::move(*buffer_);
+  buffer_.reset();
+  return taken;
 }
 
 double element_as_double(DType dtype, const std::byte* data, int64_t index) {

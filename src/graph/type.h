@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,13 +80,13 @@ struct TensorView {
   size_t bytes() const { return static_cast<size_t>(elements()) * dtype_size(dtype); }
 };
 
-// A constant: shared, immutable, row-major. Its bytes may be a slice of a larger buffer (a weight shard),
-// aligned to the element's size.
+// A constant: shared, immutable, row-major.
 class Tensor {
  public:
   Tensor() = default;
-  Tensor(DType dtype, const Shape& shape, std::shared_ptr<const Buffer> buffer, size_t offset = 0)
-      : dtype_(dtype), shape_(shape), buffer_(std::move(buffer)), offset_(offset) {}
+  // `buffer` holds at least the shape's elements.
+  Tensor(DType dtype, const Shape& shape, std::shared_ptr<Buffer> buffer)
+      : dtype_(dtype), shape_(shape), buffer_(std::move(buffer)) {}
   // A zeroed tensor to fill through `mutable_data` before it is shared.
   static Result<Tensor> zeros(DType dtype, const Shape& shape);
   static Result<Tensor> of_f32(const Shape& shape, std::span<const float> values);
@@ -95,9 +96,13 @@ class Tensor {
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   size_t bytes() const { return static_cast<size_t>(shape_.elements()) * dtype_size(dtype_); }
-  const std::byte* data() const { return buffer_->data() + offset_; }
-  // Only for the one who made the tensor, before anybody else holds it.
-  std::byte* mutable_data() { return const_cast<std::byte*>(data()); }
+  const std::byte* data() const { return buffer_->data(); }
+  // Nobody else holds these bytes.
+  bool is_alone() const { return buffer_.use_count() == 1; }
+  // Only for who made the tensor, before anybody else holds it, and while it is alone.
+  std::byte* mutable_data() { return buffer_->data(); }
+  // The memory itself, and the tensor is empty; nothing where others hold it too.
+  std::optional<Buffer> take_buffer();
   template <class T>
   const T* as() const {
     return reinterpret_cast<const T*>(data());
@@ -113,8 +118,7 @@ class Tensor {
  private:
   DType dtype_ = DType::F32;
   Shape shape_;
-  std::shared_ptr<const Buffer> buffer_;
-  size_t offset_ = 0;
+  std::shared_ptr<Buffer> buffer_;
 };
 
 }  // namespace linnet

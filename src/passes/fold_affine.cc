@@ -44,11 +44,16 @@ bool weights_layout(const Graph& graph, const Node& node, ChannelLayout* layout)
   return true;
 }
 
-Result<ValueId> scaled(Graph& graph, ValueId id, const ChannelLayout& layout,
-                       const std::vector<float>& scale) {
-  const Tensor source = graph.value(id).constant;
-  TRY_ASSIGN(Tensor result, Tensor::zeros(DType::F32, source.shape()));
-  const float* in = source.as<float>();
+// Weights `id` times `scale`: where they lie when one node uses them and nothing else holds them, so that all
+// weights never stand in memory twice.
+Result<ValueId> scaled(Graph& graph, ValueId id, const ChannelLayout& layout, const std::vector<float>& scale,
+                       bool single_use) {
+  Tensor source = single_use ? std::exchange(graph.value(id).constant, {}) : graph.value(id).constant;
+  Tensor result = source.is_alone() ? std::move(source) : Tensor();
+  if (result.empty()) {
+    TRY_ASSIGN(result, Tensor::zeros(DType::F32, source.shape()));
+  }
+  const float* in = source.empty() ? result.as<float>() : source.as<float>();
   float* out = result.mutable_as<float>();
   for (int64_t o = 0; o < layout.outer; ++o)
     for (int64_t c = 0; c < layout.channels; ++c)
@@ -71,10 +76,9 @@ Result<void> set_bias(Graph& graph, NodeId id, const std::vector<float>& bias) {
   return {};
 }
 
-// Drops a constant whose only use is gone. Done one by one, so that all weights never stand in memory twice:
-// weight files go when the last of their tensors does.
-void release(Graph& graph, ValueId id, const std::vector<uint32_t>& uses) {
-  if (id < uses.size() && uses[id] == 1) graph.value(id).constant = {};
+// Whether one use is all that constant `id` had before the pass.
+bool is_used_once(ValueId id, const std::vector<uint32_t>& uses) {
+  return id < uses.size() && uses[id] == 1;
 }
 
 // Moves `user`, an elementwise node over the result of node `id` and a constant, into that node.
@@ -96,10 +100,11 @@ Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& 
     return false;
   switch (match.op) {
     case ExprOp::mul: {
-      TRY_ASSIGN(const ValueId weights, scaled(graph, node.inputs[1], layout, constant));
+      const ValueId unscaled = node.inputs[1];
+      TRY_ASSIGN(const ValueId weights,
+                 scaled(graph, unscaled, layout, constant, is_used_once(unscaled, uses)));
       const bool has_bias = graph.node(id).inputs.size() > 2;
-      const ValueId unscaled = std::exchange(graph.node(id).inputs[1], weights);
-      release(graph, unscaled, uses);
+      graph.node(id).inputs[1] = weights;
       for (size_t c = 0; c < bias.size(); ++c) bias[c] *= constant[c];
       if (has_bias) TRY(set_bias(graph, id, bias));
       break;
@@ -117,7 +122,7 @@ Result<bool> fold(Graph& graph, NodeId id, const Node& user, const BinaryMatch& 
       return false;
   }
   graph.replace_uses(user.outputs[0], result);
-  release(graph, other, uses);
+  if (is_used_once(other, uses)) graph.value(other).constant = {};
   return true;
 }
 

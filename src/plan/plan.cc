@@ -53,6 +53,12 @@ void Plan::append_step(const StepHeader& header, std::span<const uint32_t> param
   ++step_count;
 }
 
+uint64_t Plan::weights_bytes() const {
+  uint64_t bytes = 0;
+  for (const Buffer& constant : weights) bytes += constant.size();
+  return bytes;
+}
+
 Result<void> verify_plan(const Plan& plan) {
   size_t at = 0, steps = 0;
   while (at < plan.words.size()) {
@@ -76,8 +82,11 @@ Result<void> verify_plan(const Plan& plan) {
   for (const std::vector<PlanPort>* ports : {&plan.inputs, &plan.outputs})
     for (const PlanPort& port : *ports) {
       const uint64_t bytes = static_cast<uint64_t>(port.shape.elements()) * dtype_size(port.dtype);
-      const uint64_t limit = port.ref.in_weights() ? plan.weights.size() : plan.arena_bytes;
-      if (port.ref.is_none() || port.ref.offset() + bytes > limit)
+      const Ref ref = port.ref;
+      const bool inside =
+          ref.in_weights() ? ref.number() < plan.weights.size() && bytes <= plan.weights[ref.number()].size()
+                           : !ref.is_none() && ref.offset() + bytes <= plan.arena_bytes;
+      if (!inside)
         return fail(ErrorCode::MalformedPlan, "port '%s' does not lie in its memory", port.name.c_str());
     }
   return {};

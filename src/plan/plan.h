@@ -13,22 +13,25 @@
 
 namespace linnet {
 
-// The largest arena and the most weights that a Ref can address.
+// The largest arena that a Ref can address, and the most bytes of weights.
 inline constexpr uint64_t kMaxArenaBytes = uint64_t{1} << 31;
 
-// Where bytes lie: an offset in the arena, in the weights, or in the scratch of the thread that runs the
-// step. One word, so that step parameters are flat.
+// Where bytes lie: an offset in the arena, in the scratch of the thread that runs the step, or in the
+// weights, which a backend with packed constants of their own memory counts instead. One word, so that step
+// parameters are flat.
 class Ref {
  public:
   Ref() = default;
   static Ref arena(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4)); }
   static Ref weights(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4) | kWeights); }
+  static Ref constant(size_t number) { return Ref(static_cast<uint32_t>(number) | kWeights); }
   static Ref scratch(uint64_t offset) { return Ref(static_cast<uint32_t>(offset / 4) | kScratch); }
   static Ref none() { return Ref(0xffffffffu); }
   bool is_none() const { return bits_ == 0xffffffffu; }
   bool in_weights() const { return (bits_ & kWeights) != 0 && !is_none(); }
   bool in_scratch() const { return (bits_ & (kWeights | kScratch)) == kScratch; }
   uint64_t offset() const { return static_cast<uint64_t>(bits_ & ~(kWeights | kScratch)) * 4; }
+  size_t number() const { return bits_ & ~kWeights; }
 
  private:
   static constexpr uint32_t kWeights = 0x80000000u;
@@ -81,7 +84,9 @@ struct Plan {
   std::vector<Node> reference_nodes;
   std::vector<PlanPort> inputs;
   std::vector<PlanPort> outputs;
-  Buffer weights;
+  // Packed constants, by number. Each has memory of its own, so that loading can turn one after the other
+  // from its stored form into this without both forms of all of them in memory.
+  std::vector<Buffer> weights;
 
   uint64_t arena_bytes = 0;        // tensors, as placed
   uint64_t lower_bound_bytes = 0;  // the largest sum of tensors alive at one step of the schedule
@@ -93,6 +98,7 @@ struct Plan {
   uint64_t total_arena_bytes() const {
     return scratch_offset + scratch_bytes * static_cast<uint64_t>(threads);
   }
+  uint64_t weights_bytes() const;
   // `header.words` is set from `parameters`.
   void append_step(const StepHeader& header, std::span<const uint32_t> parameters);
 };

@@ -26,7 +26,11 @@ TEST(Ref, SaysWhereBytesLie) {
     EXPECT_FALSE(Ref::arena(offset).in_weights());
     EXPECT_EQ(Ref::weights(offset).offset(), offset);
     EXPECT_TRUE(Ref::weights(offset).in_weights());
-    EXPECT_FALSE(Ref::weights(offset).is_none());
+  }
+  for (const size_t number : {size_t{0}, size_t{77}, (size_t{1} << 31) - 2}) {
+    EXPECT_EQ(Ref::constant(number).number(), number);
+    EXPECT_TRUE(Ref::constant(number).in_weights());
+    EXPECT_FALSE(Ref::constant(number).is_none());
   }
   EXPECT_TRUE(Ref().is_none());
   EXPECT_FALSE(Ref::none().in_weights());
@@ -70,7 +74,7 @@ TEST(VerifyPlan, FindsEachDamage) {
       {[](Plan& p) { p.words.clear(); }, "0 steps, expected 2"},
       {[](Plan& p) { p.step_count = 3; }, "2 steps, expected 3"},
       {[](Plan& p) { p.outputs[0].ref = Ref::arena(196); }, "port 'y' does not lie in its memory"},
-      {[](Plan& p) { p.outputs[0].ref = Ref::weights(0); }, "port 'y' does not lie in its memory"},
+      {[](Plan& p) { p.outputs[0].ref = Ref::constant(0); }, "port 'y' does not lie in its memory"},
       {[](Plan& p) { p.inputs[0].ref = Ref::none(); }, "port 'x' does not lie in its memory"},
       {[](Plan& p) { p.inputs[0].shape = Shape{65}; }, "port 'x' does not lie in its memory"},
   };

@@ -60,10 +60,10 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
     plan.inputs.push_back(make_port(graph, port, lowering.ref(port.value)));
   for (const GraphPort& port : graph.outputs)
     plan.outputs.push_back(make_port(graph, port, lowering.ref(port.value)));
+  // What is left of the constants is the lowering's alone, which packs them where they lie.
+  graph = Graph();
   TRY(lowering.pack());
   TRY(verify_plan(plan));
-  // The constants go before the arena comes.
-  graph = Graph();
   if (report != nullptr) *report = std::move(details);
   return Session::create(std::move(plan), threads);
 }

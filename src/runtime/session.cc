@@ -43,8 +43,9 @@ TensorView Session::input(size_t index) {
 
 TensorView Session::output(size_t index) {
   const PlanPort& port = plan_.outputs[index];
-  std::byte* base = port.ref.in_weights() ? plan_.weights.data() : arena_.data();
-  return {port.dtype, port.shape, base + port.ref.offset()};
+  std::byte* place =
+      port.ref.in_weights() ? plan_.weights[port.ref.number()].data() : arena_.data() + port.ref.offset();
+  return {port.dtype, port.shape, place};
 }
 
 void Session::run_step(const StepHeader& header, const uint32_t* parameters) {
@@ -86,7 +87,7 @@ void Session::run_profiled(std::span<double> seconds) {
 }
 
 uint64_t Session::resident_bytes() const {
-  return arena_.size() + plan_.weights.size() + plan_.words.size() * sizeof(uint32_t);
+  return arena_.size() + plan_.weights_bytes() + plan_.words.size() * sizeof(uint32_t);
 }
 
 }  // namespace linnet

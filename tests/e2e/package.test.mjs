@@ -246,7 +246,7 @@ const badModels = [
   ['/no-weights', 'Network', /weights\.bin answered 404/],
   ['/cut', 'Network', /weights\.bin broke off/],
   ['/short', 'WrongSize', /weights\.bin|1000/],
-  ['/long', 'WrongSize', /weights\.bin holds/],
+  ['/long', 'WrongSize', /'weights\.bin' holds more/],
   ['/broken', 'MalformedJson', /\/broken\/model\.json/],
   ['/html', 'MalformedJson', /\/html\/model\.json/],
   ['/deep', /MalformedJson|MalformedModel|TooLarge/, /\/deep\/model\.json/],

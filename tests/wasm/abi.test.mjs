@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { buildRoot, missing } from '../differential/linnet.mjs';
+import { buildRoot, missing, modelsFolder } from '../differential/linnet.mjs';
 import { importTypeScript } from '../../web/test/bundle.mjs';
 import { smallClassifier } from '../e2e/small_models.mjs';
 
@@ -76,26 +76,34 @@ describe('the module', { skip }, () => {
     assert.throws(() => engine.compile(model, 1, 1, {}), { code: 'BadHandle' });
   });
 
-  test('refuses shards that do not exist and sizes that were not reserved', async () => {
+  test('refuses shards that do not exist, more bytes than the manifest lists, and fewer', async () => {
+    const { exports, lastError } = await instantiate();
+    const address = exports.alloc(json.length);
+    new Uint8Array(exports.memory.buffer).set(json, address);
+    const model = exports.model_open(address, json.length);
+    assert.equal(exports.shard_room(model, 1), 0);
+    assert.equal(lastError().code, codes.InvalidArgument[0]);
+    const [, room] = new Uint32Array(exports.memory.buffer, exports.shard_room(model, 0), 2);
+    assert.ok(room > 0);
+    assert.equal(exports.shard_filled(model, 0, room + 1), 0);
+    assert.equal(lastError().code, codes.InvalidArgument[0]);
+
     const engine = await Engine.create(load(), false);
     const { handle } = engine.openModel(json);
-    assert.throws(() => engine.reserveShard(handle, 1, 8), { code: 'InvalidArgument' });
-    engine.reserveShard(handle, 0, 8);
-    assert.throws(() => engine.commitShard(handle, 0, 9), { code: 'InvalidArgument' });
-    assert.throws(() => engine.reserveShard(handle, 0, 0xfffffff0), { code: 'OutOfMemory' });
-    // Nothing was handed over, so there is nothing to compile.
-    assert.throws(() => engine.compile(handle, 1, 1, {}), { name: 'LinnetError' });
+    engine.writeShard(handle, 0, small.weights);
+    assert.throws(() => engine.writeShard(handle, 0, new Uint8Array(1)), { code: 'WrongSize' });
+    // It has not ended, so there is nothing to compile.
+    assert.throws(() => engine.compile(handle, 1, 1, {}), { code: 'MissingWeight' });
+    const { handle: other } = engine.openModel(json);
+    engine.writeShard(other, 0, small.weights.subarray(1));
+    assert.throws(() => engine.endShard(other, 0), { code: 'WrongSize' });
   });
 
-  test('keeps a shard while its room grows', async () => {
+  test('takes a shard in pieces', async () => {
     const engine = await Engine.create(load(), false);
     const { handle } = engine.openModel(json);
-    const half = small.weights.length >> 1;
-    let address = engine.reserveShard(handle, 0, half);
-    engine.bytes.set(small.weights.subarray(0, half), address);
-    address = engine.reserveShard(handle, 0, 2 * small.weights.length);
-    engine.bytes.set(small.weights.subarray(half), address + half);
-    engine.commitShard(handle, 0, small.weights.length);
+    for (let at = 0; at < small.weights.length; at += 999) engine.writeShard(handle, 0, small.weights.subarray(at, at + 999));
+    engine.endShard(handle, 0);
     const { handle: session, description } = engine.compile(handle, 1, 1, {});
     engine.run(session);
     const [{ address: at, bytes }] = description.outputs;
@@ -129,6 +137,21 @@ describe('the module', { skip }, () => {
     assert.deepEqual([after.liveBlocks, after.liveBytes], [liveBlocks, liveBytes]);
     assert.equal(engine.bytes.length, size, 'the memory grew');
   });
+
+  // A graph of float32 in several files, and layers of uint8 in one with batch norms to fold.
+  for (const name of ['mobilenet_v2_1.0_224', 'nsfwjs_mobilenet_v2'])
+    test(`loading ${name} takes hardly more than the model that results`, { skip: missing(join(modelsFolder, name)) }, async () => {
+      const engine = await Engine.create(load(), false);
+      const folder = join(modelsFolder, name);
+      const { handle, description } = engine.openModel(readFileSync(join(folder, 'model.json')));
+      description.shards.forEach((path, i) => {
+        engine.writeShard(handle, i, readFileSync(join(folder, path)));
+        engine.endShard(handle, i);
+      });
+      const { description: session } = engine.compile(handle, 1, 1, {});
+      const ratio = engine.heap().peakBytes / session.resident;
+      assert.ok(ratio < 1.1, `the heap's peak is ${ratio} times weights, arena and plan`);
+    });
 
   test('a trap marks the engine as failed for good', async () => {
     const engine = await Engine.create(load(), false);

@@ -71,6 +71,8 @@ export interface HeapFigures {
   readonly allocations: number;
   readonly liveBlocks: number;
   readonly liveBytes: number;
+  /** The most bytes that were alive. */
+  readonly peakBytes: number;
   /** Models and sessions that are open. */
   readonly liveHandles: number;
 }

@@ -12,14 +12,15 @@ namespace linnet::cpu {
 // Where a plan's refs point during one run.
 struct Memory {
   std::byte* arena;
-  const std::byte* weights;
+  const Buffer* weights;
   const Plan* plan;
   std::byte* scratch = nullptr;  // what refs to scratch are relative to: set within a chain
 
   template <class T>
   T* at(Ref ref) const {
-    std::byte* base = ref.in_weights() ? const_cast<std::byte*>(weights) : ref.in_scratch() ? scratch : arena;
-    return reinterpret_cast<T*>(base + ref.offset());
+    std::byte* place = ref.in_weights() ? const_cast<std::byte*>(weights[ref.number()].data())
+                                        : (ref.in_scratch() ? scratch : arena) + ref.offset();
+    return reinterpret_cast<T*>(place);
   }
 };
 

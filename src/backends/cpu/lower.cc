@@ -63,17 +63,24 @@ Ref Lowering::ref(ValueId id) {
   if (!refs_[id].is_none()) return refs_[id];
   const Tensor& constant = graph_.value(id).constant;
   CHECK(!constant.empty());
-  refs_[id] = add_weights(constant.bytes(), [constant](std::byte* to) {
-    if (constant.bytes() > 0) std::memcpy(to, constant.data(), constant.bytes());
-  });
+  refs_[id] = add_weights(
+      constant.bytes(), constant,
+      [](const Tensor& source, std::byte* to) {
+        if (source.bytes() > 0) std::memcpy(to, source.data(), source.bytes());
+      },
+      [](std::byte*) {});
   return refs_[id];
 }
 
 Ref Lowering::add_weights(uint64_t bytes, std::function<void(std::byte*)> fill) {
-  const uint64_t offset = weights_bytes_;
+  return add_weights(bytes, {}, [fill = std::move(fill)](const Tensor&, std::byte* to) { fill(to); }, {});
+}
+
+Ref Lowering::add_weights(uint64_t bytes, Tensor source, std::function<void(const Tensor&, std::byte*)> fill,
+                          std::function<void(std::byte*)> rearrange) {
   weights_bytes_ += align_up(bytes, kTensorAlignment);
-  tasks_.push_back({offset, std::move(fill)});
-  return Ref::weights(offset);
+  tasks_.push_back({bytes, std::move(source), std::move(fill), std::move(rearrange)});
+  return Ref::constant(tasks_.size() - 1);
 }
 
 void Lowering::reserve_zeros() {
@@ -213,13 +220,26 @@ Result<void> Lowering::pack() {
     return fail(ErrorCode::TooLarge, "the weights take %llu bytes, at most %llu are possible",
                 static_cast<unsigned long long>(weights_bytes_),
                 static_cast<unsigned long long>(kMaxArenaBytes));
-  TRY_ASSIGN(plan_.weights, Buffer::allocate(weights_bytes_));
-  std::memset(plan_.weights.data(), 0, plan_.weights.size());
+  plan_.weights.reserve(tasks_.size());
   for (PackTask& task : tasks_) {
-    task.fill(plan_.weights.data() + task.offset);
-    task.fill = nullptr;
+    TRY_ASSIGN(Buffer packed, run_task(std::move(task)));
+    plan_.weights.push_back(std::move(packed));
   }
   return {};
+}
+
+// The source goes with the task.
+Result<Buffer> Lowering::run_task(PackTask task) {
+  if (task.rearrange && task.source.bytes() == task.bytes) {
+    if (std::optional<Buffer> alone = task.source.take_buffer()) {
+      task.rearrange(alone->data());
+      return std::move(*alone);
+    }
+  }
+  TRY_ASSIGN(Buffer packed, Buffer::allocate(task.bytes));
+  std::memset(packed.data(), 0, packed.size());
+  task.fill(task.source, packed.data());
+  return packed;
 }
 
 bool can_overwrite(const Graph& graph, const Node& node, size_t input) {

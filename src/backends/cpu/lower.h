@@ -26,8 +26,13 @@ class Lowering {
   const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
   // Where the value's elements lie; a constant is copied to the weights on first use.
   Ref ref(ValueId id);
-  // `bytes` of weights that `fill` will write once all sizes are known.
+  // `bytes` of weights, zeros until `fill` writes them. It is called once, after the graph has let its
+  // constants go.
   Ref add_weights(uint64_t bytes, std::function<void(std::byte*)> fill);
+  // The same of `source`, which `rearrange` can also turn into the packed form where it lies: that happens
+  // when nothing else holds the source by then, and it has `bytes` bytes.
+  Ref add_weights(uint64_t bytes, Tensor source, std::function<void(const Tensor&, std::byte*)> fill,
+                  std::function<void(std::byte*)> rearrange);
   // f32 zeros, as many as one row of any convolution's window has: what its taps outside the input read.
   Ref zeros() const { return zeros_; }
 
@@ -45,7 +50,7 @@ class Lowering {
   // Lowers all nodes in order, those of a chain as one. With `only_reference` every node runs by its
   // reference kernel.
   Result<void> run(bool only_reference, std::span<const RowChain> chains);
-  // Allocates the weights and fills them.
+  // Packs the weights into the plan. The graph must have let its constants go.
   Result<void> pack();
 
  private:
@@ -66,9 +71,12 @@ class Lowering {
   };
 
   struct PackTask {
-    uint64_t offset;
-    std::function<void(std::byte*)> fill;
+    uint64_t bytes;
+    Tensor source;
+    std::function<void(const Tensor&, std::byte*)> fill;
+    std::function<void(std::byte*)> rearrange;
   };
+  static Result<Buffer> run_task(PackTask task);
   const Graph& graph_;
   std::vector<Ref> refs_;
   Plan& plan_;

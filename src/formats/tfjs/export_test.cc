@@ -21,9 +21,7 @@ Graph read_back(const TfjsExport& written) {
   EXPECT_EQ((*model)->shard_count(), written.shards.size());
   for (size_t i = 0; i < written.shards.size(); ++i) {
     EXPECT_EQ((*model)->shard_path(i), written.shards[i].path);
-    auto bytes = buffer_of(written.shards[i].bytes);
-    EXPECT_TRUE(bytes);
-    const auto set = (*model)->set_shard(i, std::move(*bytes));
+    const auto set = (*model)->set_shard(i, std::as_bytes(std::span(written.shards[i].bytes)));
     EXPECT_TRUE(set) << error_of(set);
   }
   auto graph = (*model)->to_graph({});

@@ -62,7 +62,7 @@ bool is_placeholder(std::string_view op) {
 
 class GraphImporter {
  public:
-  GraphImporter(Json root, const Weights& weights, const TfjsOptions& options)
+  GraphImporter(Json root, Weights& weights, const TfjsOptions& options)
       : root_(root), weights_(weights), options_(options) {}
 
   Result<Graph> run() {
@@ -111,7 +111,7 @@ class GraphImporter {
       index_.add(node.name, i);
       nodes_.push_back(std::move(node));
     }
-    const std::string_view twice = index_.sort();
+    const std::string_view twice = index_.twice();
     if (twice.data() != nullptr)
       return fail(ErrorCode::MalformedModel, "two nodes are called '%.*s'", length_of(twice), twice.data());
     for (size_t i = 0; i < list.size(); ++i) TRY(read_inputs(list[i]["input"], nodes_[i]));
@@ -300,7 +300,7 @@ class GraphImporter {
   }
 
   Json root_;
-  const Weights& weights_;
+  Weights& weights_;
   const TfjsOptions& options_;
   Builder builder_;
   std::vector<TopologyNode> nodes_;
@@ -311,7 +311,7 @@ class GraphImporter {
 
 }  // namespace
 
-Result<Graph> import_graph_model(Json root, const Weights& weights, const TfjsOptions& options) {
+Result<Graph> import_graph_model(Json root, Weights& weights, const TfjsOptions& options) {
   return GraphImporter(root, weights, options).run();
 }
 

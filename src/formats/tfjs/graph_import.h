@@ -8,6 +8,6 @@
 namespace linnet {
 
 // `root` is all of model.json; `weights` are complete. Fails as TfjsModel::to_graph does.
-Result<Graph> import_graph_model(Json root, const Weights& weights, const TfjsOptions& options);
+Result<Graph> import_graph_model(Json root, Weights& weights, const TfjsOptions& options);
 
 }  // namespace linnet

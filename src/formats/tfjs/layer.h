@@ -15,7 +15,7 @@ namespace linnet {
 // A call of a layer whose inputs have been imported.
 class Layer {
  public:
-  Layer(Builder& graph_builder, const Weights& weights, std::string_view name, std::string_view class_name,
+  Layer(Builder& graph_builder, Weights& weights, std::string_view name, std::string_view class_name,
         Json config, std::vector<ValueId> inputs)
       : builder(graph_builder),
         weights_(weights),
@@ -50,7 +50,7 @@ class Layer {
       __attribute__((format(printf, 3, 4)));
 
  private:
-  const Weights& weights_;
+  Weights& weights_;
   std::string_view name_;
   std::string_view class_name_;
   Json config_;

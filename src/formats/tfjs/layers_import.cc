@@ -80,7 +80,7 @@ Result<std::vector<Call>> parse_calls(Json list) {
 
 class LayersImporter {
  public:
-  LayersImporter(const Weights& weights, const TfjsOptions& options) : weights_(weights), options_(options) {}
+  LayersImporter(Weights& weights, const TfjsOptions& options) : weights_(weights), options_(options) {}
 
   Result<Graph> run(Json model) {
     TRY_ASSIGN(const std::vector<ValueId> outputs, import_model(model, {}, 0));
@@ -243,7 +243,7 @@ class LayersImporter {
       }
     }
     functional.first_vertex.push_back(functional.vertices.size());
-    const std::string_view twice = functional.index.sort();
+    const std::string_view twice = functional.index.twice();
     if (twice.data() != nullptr)
       return fail(ErrorCode::MalformedModel, "two layers are called '%.*s'", length_of(twice), twice.data());
     return functional;
@@ -323,7 +323,7 @@ class LayersImporter {
     return {};
   }
 
-  const Weights& weights_;
+  Weights& weights_;
   const TfjsOptions& options_;
   Builder builder_;
   std::vector<std::string_view> output_names_;
@@ -340,7 +340,7 @@ Json find_layers_model(Json root) {
   return topology["class_name"] ? topology : Json();
 }
 
-Result<Graph> import_layers_model(Json model, const Weights& weights, const TfjsOptions& options) {
+Result<Graph> import_layers_model(Json model, Weights& weights, const TfjsOptions& options) {
   return LayersImporter(weights, options).run(model);
 }
 

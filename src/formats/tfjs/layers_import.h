@@ -11,6 +11,6 @@ namespace linnet {
 Json find_layers_model(Json root);
 
 // `model` is what find_layers_model gave; `weights` are complete. Fails as TfjsModel::to_graph does.
-Result<Graph> import_layers_model(Json model, const Weights& weights, const TfjsOptions& options);
+Result<Graph> import_layers_model(Json model, Weights& weights, const TfjsOptions& options);
 
 }  // namespace linnet

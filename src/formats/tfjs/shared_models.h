@@ -34,8 +34,8 @@ inline Result<Graph> import_shared(const char* path) {
   const std::filesystem::path file = models_folder() / path;
   TRY_ASSIGN(auto model, TfjsModel::parse(contents(file)));
   for (size_t i = 0; i < model->shard_count(); ++i) {
-    TRY_ASSIGN(Buffer bytes, buffer_of(contents(file.parent_path() / model->shard_path(i))));
-    TRY(model->set_shard(i, std::move(bytes)));
+    const std::string bytes = contents(file.parent_path() / model->shard_path(i));
+    TRY(model->set_shard(i, std::as_bytes(std::span(bytes))));
   }
   TRY_ASSIGN(Graph graph, model->to_graph({}));
   TRY(verify(graph));

@@ -98,7 +98,7 @@ class ModelText {
   Result<Graph> import(const TfjsOptions& options = {}) const {
     TRY_ASSIGN(auto model, TfjsModel::parse(json()));
     TRY_ASSIGN(Buffer bytes, buffer_of(data));
-    TRY(model->set_shard(0, std::move(bytes)));
+    TRY(model->set_shard(0, bytes.bytes()));
     return model->to_graph(options);
   }
 

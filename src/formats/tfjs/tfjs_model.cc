@@ -1,5 +1,8 @@
 #include "formats/tfjs/tfjs_model.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "formats/tfjs/graph_import.h"
 #include "formats/tfjs/json.h"
 #include "formats/tfjs/layers_import.h"
@@ -23,9 +26,11 @@ class Model final : public TfjsModel {
   TfjsFormat format() const override { return layers_ ? TfjsFormat::Layers : TfjsFormat::Graph; }
   size_t shard_count() const override { return weights_.shard_count(); }
   std::string_view shard_path(size_t index) const override { return weights_.shard_path(index); }
-  Result<void> set_shard(size_t index, Buffer bytes) override {
-    return weights_.set_shard(index, std::move(bytes));
+  Result<std::span<std::byte>> shard_room(size_t index) override { return weights_.shard_room(index); }
+  Result<void> shard_filled(size_t index, size_t bytes) override {
+    return weights_.shard_filled(index, bytes);
   }
+  Result<void> shard_end(size_t index) override { return weights_.shard_end(index); }
   uint64_t weights_bytes() const override { return weights_.bytes(); }
   std::vector<WeightBytes> weights_by_type() const override { return weights_.by_type(); }
   const std::string& metadata_json() const override { return metadata_; }
@@ -34,7 +39,7 @@ class Model final : public TfjsModel {
     TRY(weights_.check_complete());
     auto graph = layers_ ? import_layers_model(layers_, weights_, options)
                          : import_graph_model(document_->root(), weights_, options);
-    weights_.release_shards();
+    weights_.release();
     if (graph) graph->ranges = ranges_;
     return graph;
   }
@@ -48,6 +53,17 @@ class Model final : public TfjsModel {
 };
 
 }  // namespace
+
+Result<void> TfjsModel::set_shard(size_t index, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    TRY_ASSIGN(const std::span<std::byte> room, shard_room(index));
+    const size_t count = std::min(room.size(), bytes.size());
+    std::memcpy(room.data(), bytes.data(), count);
+    TRY(shard_filled(index, count));
+    bytes = bytes.subspan(count);
+  }
+  return shard_end(index);
+}
 
 Result<std::unique_ptr<TfjsModel>> TfjsModel::parse(std::string_view json) {
   TRY_ASSIGN(std::unique_ptr<JsonDocument> document, JsonDocument::parse(json));

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,7 @@ struct WeightBytes {
 // A parsed model.json and, as they arrive, its weight shards.
 //
 //   TRY_ASSIGN(auto model, TfjsModel::parse(json));
-//   for each shard i: TRY(model->set_shard(i, bytes of model->shard_path(i)));
+//   for each shard i in order: TRY(model->set_shard(i, bytes of model->shard_path(i)));
 //   TRY_ASSIGN(Graph graph, model->to_graph({}));
 class TfjsModel {
  public:
@@ -45,9 +46,16 @@ class TfjsModel {
   // Weight files in manifest order, relative to model.json.
   virtual size_t shard_count() const = 0;
   virtual std::string_view shard_path(size_t index) const = 0;
-  // Takes the bytes of shard `index`. The last shard of a group completes it: then its size is checked
-  // against the manifest's, and WrongSize names the files, the bytes and the weight at which they end.
-  virtual Result<void> set_shard(size_t index, Buffer bytes) = 0;
+  // The shards' bytes, in order, written where the weights will be used, so that no file lies in memory
+  // whole. `shard_room` is where the next bytes of shard `index` go, at least one; the caller writes there
+  // and tells `shard_filled` how many. WrongSize when the manifest's weights are full. `shard_end` ends the
+  // shard; with the last one of its group, WrongSize names the files, the bytes and the weight at which they
+  // end.
+  virtual Result<std::span<std::byte>> shard_room(size_t index) = 0;
+  virtual Result<void> shard_filled(size_t index, size_t bytes) = 0;
+  virtual Result<void> shard_end(size_t index) = 0;
+  // All of shard `index` at once.
+  Result<void> set_shard(size_t index, std::span<const std::byte> bytes);
   // The bytes that all shards hold together.
   virtual uint64_t weights_bytes() const = 0;
   virtual std::vector<WeightBytes> weights_by_type() const = 0;

@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t i = 0; i < shards; ++i) {
     const uint64_t here = i + 1 == shards ? left : left / (shards - i);
     left -= here;
-    if (!tfjs.set_shard(i, filled(here, rest))) return 0;
+    if (!tfjs.set_shard(i, filled(here, rest).bytes())) return 0;
   }
   const auto graph = tfjs.to_graph({.batch = 2, .input_shapes = {}});
   if (graph) CHECK(verify(*graph));

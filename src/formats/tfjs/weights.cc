@@ -1,5 +1,6 @@
 #include "formats/tfjs/weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -139,7 +140,7 @@ Result<void> Weights::parse_group(Json entry) {
   for (size_t i = 0; i < paths.size(); ++i) {
     TRY_ASSIGN(const std::string_view path, paths[i].string());
     TRY(check_path(path));
-    shards_.push_back({path, groups_.size(), nullptr});
+    shards_.push_back({path, groups_.size()});
   }
   TRY_ASSIGN(const Json weights, entry.member("weights"));
   TRY(weights.expect_array());
@@ -147,8 +148,6 @@ Result<void> Weights::parse_group(Json entry) {
     return fail(ErrorCode::TooLarge, "the manifest lists more than %zu weights", kMaxWeights);
   for (size_t i = 0; i < weights.size(); ++i) {
     TRY_ASSIGN(Weight weight, parse_weight(weights[i]));
-    weight.group = groups_.size();
-    weight.offset = group.bytes;
     group.bytes += weight.bytes;
     bytes_ += weight.bytes;
     if (bytes_ > kMaxBytes)
@@ -170,7 +169,7 @@ Result<Weights> Weights::parse(Json manifest) {
   Weights weights;
   if (manifest) TRY(manifest.expect_array());
   for (size_t i = 0; i < manifest.size(); ++i) TRY(weights.parse_group(manifest[i]));
-  const std::string_view twice = weights.index_.sort();
+  const std::string_view twice = weights.index_.twice();
   if (twice.data() != nullptr)
     return fail(ErrorCode::MalformedModel, "the weights manifest lists weight '%.*s' twice", length_of(twice),
                 twice.data());
@@ -190,50 +189,80 @@ std::vector<WeightBytes> Weights::by_type() const {
   return types;
 }
 
-Result<void> Weights::set_shard(size_t index, Buffer bytes) {
+Result<void> Weights::check_turn(size_t index) const {
   if (index >= shards_.size())
     return fail(ErrorCode::InvalidArgument, "there is no shard %zu; the model has %zu", index,
                 shards_.size());
-  Shard& shard = shards_[index];
-  shard.bytes = std::make_shared<const Buffer>(std::move(bytes));
-  const Group& group = groups_[shard.group];
-  for (size_t i = group.first_shard; i < group.shard_end; ++i)
-    if (shards_[i].bytes == nullptr) return {};
-  return check_group(group);
-}
-
-Result<void> Weights::check_group(const Group& group) const {
-  uint64_t found = 0;
-  for (size_t i = group.first_shard; i < group.shard_end; ++i) found += shards_[i].bytes->size();
-  if (found == group.bytes) return {};
-
-  const std::string_view first = shards_[group.first_shard].path, last = shards_[group.shard_end - 1].path;
-  std::string files = "'" + std::string(first) + "'";
-  if (group.shard_end - group.first_shard > 1) files += " to '" + std::string(last) + "'";
-  const char* verb = group.shard_end - group.first_shard > 1 ? "hold" : "holds";
-  const auto expected = static_cast<unsigned long long>(group.bytes);
-  if (found > group.bytes)
-    return fail(ErrorCode::WrongSize, "%s %s %llu bytes, but the manifest's weights end at %llu",
-                files.c_str(), verb, static_cast<unsigned long long>(found), expected);
-  size_t cut = group.first_weight;
-  while (weights_[cut].offset + weights_[cut].bytes <= found) ++cut;
-  return fail(ErrorCode::WrongSize,
-              "%s %s %llu bytes, but the manifest's weights take %llu: the data end within weight '%.*s'",
-              files.c_str(), verb, static_cast<unsigned long long>(found), expected,
-              length_of(weights_[cut].name), weights_[cut].name.data());
-}
-
-Result<void> Weights::check_complete() const {
-  for (const Shard& shard : shards_)
-    if (shard.bytes == nullptr)
-      return fail(ErrorCode::MissingWeight, "the weight file '%.*s' has not been given",
-                  length_of(shard.path), shard.path.data());
-  for (const Group& group : groups_) TRY(check_group(group));
+  if (index != next_shard_)
+    return fail(ErrorCode::InvalidArgument, "shard %zu is given where shard %zu would be next", index,
+                next_shard_);
   return {};
 }
 
-void Weights::release_shards() {
-  for (Shard& shard : shards_) shard.bytes.reset();
+std::string Weights::files_hold(const Group& group) const {
+  std::string text = "'" + std::string(shards_[group.first_shard].path) + "'";
+  if (group.shard_end - group.first_shard == 1) return text + " holds";
+  return text + " to '" + std::string(shards_[group.shard_end - 1].path) + "' hold";
+}
+
+Result<std::span<std::byte>> Weights::shard_room(size_t index) {
+  TRY(check_turn(index));
+  const Group& group = groups_[shards_[index].group];
+  for (; next_weight_ < group.weight_end && next_byte_ == weights_[next_weight_].bytes; next_byte_ = 0)
+    ++next_weight_;
+  if (next_weight_ == group.weight_end)
+    return fail(ErrorCode::WrongSize, "%s more than the %llu bytes that the manifest's weights take",
+                files_hold(group).c_str(), static_cast<unsigned long long>(group.bytes));
+  Weight& weight = weights_[next_weight_];
+  if (weight.tensor.empty()) {
+    TRY_ASSIGN(Buffer buffer,
+               Buffer::allocate(static_cast<uint64_t>(weight.shape.elements()) * dtype_size(weight.dtype)));
+    weight.tensor = Tensor(weight.dtype, weight.shape, std::make_shared<Buffer>(std::move(buffer)));
+  }
+  return std::span(weight.tensor.mutable_data(), weight.tensor.bytes())
+      .last(static_cast<size_t>(weight.bytes - next_byte_));
+}
+
+Result<void> Weights::shard_filled(size_t index, size_t bytes) {
+  TRY_ASSIGN(const std::span<std::byte> room, shard_room(index));
+  if (bytes > room.size())
+    return fail(ErrorCode::InvalidArgument, "%zu bytes of shard %zu, but there was room for %zu", bytes,
+                index, room.size());
+  next_byte_ += bytes;
+  return {};
+}
+
+Result<void> Weights::shard_end(size_t index) {
+  TRY(check_turn(index));
+  const Group& group = groups_[shards_[index].group];
+  ++next_shard_;
+  if (next_shard_ < group.shard_end) return {};
+  for (; next_weight_ < group.weight_end && next_byte_ == weights_[next_weight_].bytes; next_byte_ = 0)
+    ++next_weight_;
+  if (next_weight_ == group.weight_end) return {};
+  uint64_t found = next_byte_;
+  for (size_t i = group.first_weight; i < next_weight_; ++i) found += weights_[i].bytes;
+  const std::string_view cut = weights_[next_weight_].name;
+  return fail(ErrorCode::WrongSize,
+              "%s %llu bytes, but the manifest's weights take %llu: the data end within weight '%.*s'",
+              files_hold(group).c_str(), static_cast<unsigned long long>(found),
+              static_cast<unsigned long long>(group.bytes), length_of(cut), cut.data());
+}
+
+Result<void> Weights::check_complete() const {
+  if (next_shard_ == shards_.size()) return {};
+  const std::string_view path = shards_[next_shard_].path;
+  return fail(ErrorCode::MissingWeight, "the weight file '%.*s' has not been given", length_of(path),
+              path.data());
+}
+
+void Weights::release() {
+  for (Weight& weight : weights_) {
+    weight.tensor = {};
+    weight.decoded = false;
+  }
+  next_shard_ = next_weight_ = 0;
+  next_byte_ = 0;
 }
 
 size_t Weights::find_suffix(std::string_view suffix) const {
@@ -249,71 +278,59 @@ size_t Weights::find_suffix(std::string_view suffix) const {
   return found;
 }
 
-Result<Weights::Stored> Weights::assemble(const Weight& weight) const {
-  const Group& group = groups_[weight.group];
-  uint64_t begin = weight.offset;
-  size_t i = group.first_shard;
-  for (; i < group.shard_end && begin >= shards_[i].bytes->size(); ++i) begin -= shards_[i].bytes->size();
-  if (weight.bytes == 0) return Stored{std::make_shared<const Buffer>(), 0};
-  if (weight.bytes <= shards_[i].bytes->size() - begin)
-    return Stored{shards_[i].bytes, static_cast<size_t>(begin)};
-
-  TRY_ASSIGN(Buffer joined, Buffer::allocate(weight.bytes));
-  for (size_t written = 0; written < joined.size(); ++i, begin = 0) {
-    const Buffer& shard = *shards_[i].bytes;
-    const size_t here = std::min(joined.size() - written, shard.size() - static_cast<size_t>(begin));
-    if (here != 0) std::memcpy(joined.data() + written, shard.data() + begin, here);
-    written += here;
-  }
-  return Stored{std::make_shared<const Buffer>(std::move(joined)), 0};
-}
-
-Result<Tensor> Weights::tensor(size_t position) const {
-  const Weight& weight = weights_[position];
-  TRY_ASSIGN(const Stored stored, assemble(weight));
-  const bool as_stored = weight.storage == Storage::Float32 || weight.storage == Storage::Int32;
-  if (as_stored && weight.bytes != 0 && stored.offset % 4 == 0)
-    return Tensor(weight.dtype, weight.shape, stored.buffer, stored.offset);
-
-  const std::byte* from = stored.buffer->data() + stored.offset;
-  TRY_ASSIGN(Tensor tensor, Tensor::zeros(weight.dtype, weight.shape));
+// From the last bytes of the tensor to all of it. An element is stored in no more bytes than it takes
+// decoded, so that going forward never writes over what has yet to be read.
+void Weights::decode(Weight& weight) {
   const auto count = static_cast<size_t>(weight.shape.elements());
-  if (count == 0) return tensor;
-  const auto dequantise = [&](auto load) {
+  std::byte* const to = weight.tensor.mutable_data();
+  const std::byte* const from = to + weight.tensor.bytes() - weight.bytes;
+  const auto each = [&](auto load) {
+    using Element = decltype(load(size_t{0}));
     for (size_t i = 0; i < count; ++i) {
-      const double value = load(i) * weight.scale + weight.min;
-      if (weight.dtype == DType::F32) {
-        tensor.mutable_as<float>()[i] = static_cast<float>(value);
-      } else {
-        const double whole = std::floor(value + 0.5);
-        tensor.mutable_as<int32_t>()[i] =
-            static_cast<int32_t>(std::fmin(std::fmax(whole, double{INT32_MIN}), double{INT32_MAX}));
-      }
+      const Element element = load(i);
+      std::memcpy(to + i * sizeof element, &element, sizeof element);
     }
+  };
+  const auto stored = [&](size_t i) {
+    return weight.storage == Storage::Quantised16 ? static_cast<double>(load_u16(from + 2 * i))
+                                                  : static_cast<double>(static_cast<uint8_t>(from[i]));
   };
   switch (weight.storage) {
     case Storage::Float32:
     case Storage::Int32:
-      std::memcpy(tensor.mutable_data(), from, count * 4);
       break;
     case Storage::Bool:
-      for (size_t i = 0; i < count; ++i) tensor.mutable_as<uint8_t>()[i] = from[i] != std::byte{0};
+      each([&](size_t i) { return static_cast<uint8_t>(from[i] != std::byte{0}); });
       break;
     case Storage::Uint8:
-      for (size_t i = 0; i < count; ++i) tensor.mutable_as<int32_t>()[i] = static_cast<uint8_t>(from[i]);
+      each([&](size_t i) { return int32_t{static_cast<uint8_t>(from[i])}; });
       break;
     case Storage::Float16:
-      for (size_t i = 0; i < count; ++i)
-        tensor.mutable_as<float>()[i] = half_to_float(load_u16(from + 2 * i));
+      each([&](size_t i) { return half_to_float(load_u16(from + 2 * i)); });
       break;
     case Storage::Quantised8:
-      dequantise([&](size_t i) { return static_cast<double>(static_cast<uint8_t>(from[i])); });
-      break;
     case Storage::Quantised16:
-      dequantise([&](size_t i) { return static_cast<double>(load_u16(from + 2 * i)); });
+      if (weight.dtype == DType::F32) {
+        each([&](size_t i) { return static_cast<float>(stored(i) * weight.scale + weight.min); });
+        break;
+      }
+      each([&](size_t i) {
+        const double whole = std::floor(stored(i) * weight.scale + weight.min + 0.5);
+        return static_cast<int32_t>(std::fmin(std::fmax(whole, double{INT32_MIN}), double{INT32_MAX}));
+      });
       break;
   }
-  return tensor;
+}
+
+Result<Tensor> Weights::tensor(size_t position) {
+  Weight& weight = weights_[position];
+  if (weight.tensor.empty()) {
+    TRY_ASSIGN(weight.tensor, Tensor::zeros(weight.dtype, weight.shape));
+  } else if (!weight.decoded) {
+    decode(weight);
+  }
+  weight.decoded = true;
+  return weight.tensor;
 }
 
 }  // namespace linnet

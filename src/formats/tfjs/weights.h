@@ -1,7 +1,7 @@
 // The weights manifest of model.json and the weight files (shards) that it describes.
 #pragma once
 
-#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,19 +28,25 @@ class Weights {
   uint64_t bytes() const { return bytes_; }
   std::vector<WeightBytes> by_type() const;
 
-  // Takes the bytes of shard `index`. With the last one of its group the group's size is checked: WrongSize.
-  Result<void> set_shard(size_t index, Buffer bytes);
-  // Fails, naming a shard, unless all have been set.
+  // The bytes of all shards, one after the other. Every weight gets memory of its own, with space for its
+  // values in the type that `tensor` gives. `shard_room` is where the next bytes of shard `index` go, at
+  // least one; WrongSize when the manifest has no more. `shard_filled` counts bytes written there.
+  // `shard_end` ends the shard, and WrongSize if it is the last of its group and too short.
+  Result<std::span<std::byte>> shard_room(size_t index);
+  Result<void> shard_filled(size_t index, size_t bytes);
+  Result<void> shard_end(size_t index);
+  // Fails, naming a shard, unless all have come.
   Result<void> check_complete() const;
-  void release_shards();
+  // Lets all memory go that no tensor has; the shards must then come anew.
+  void release();
 
   // The position of the weight called `name`, or SIZE_MAX.
   size_t find(std::string_view name) const { return index_.find(name); }
   // The position of the only weight whose name ends in `/suffix`, or SIZE_MAX.
   size_t find_suffix(std::string_view suffix) const;
-  // The weight's values: float32 (quantised ones dequantised), int32 or bool. Shares the shard's memory where
-  // the stored bytes can serve as they are.
-  Result<Tensor> tensor(size_t position) const;
+  // The weight's values: float32 (quantised ones dequantised), int32 or bool, which the first call makes of
+  // the stored bytes in place. Good once all shards have come.
+  Result<Tensor> tensor(size_t position);
 
  private:
   // How the bytes of a weight are stored.
@@ -50,19 +56,14 @@ class Weights {
     DType dtype;
     Storage storage;
     Shape shape;
-    double scale, min;  // of the quantised: value = stored * scale + min
-    size_t group;
-    uint64_t offset;  // in bytes, within the group
-    uint64_t bytes;
+    double scale, min;   // of the quantised: value = stored * scale + min
+    uint64_t bytes;      // stored
+    Tensor tensor = {};  // the stored bytes at its end, until they are decoded
+    bool decoded = false;
   };
   struct Shard {
     std::string_view path;
     size_t group;
-    std::shared_ptr<const Buffer> bytes;
-  };
-  struct Stored {
-    std::shared_ptr<const Buffer> buffer;
-    size_t offset;
   };
   struct Group {
     size_t first_shard, shard_end;
@@ -75,15 +76,20 @@ class Weights {
   static Result<Weight> parse_weight(Json entry);
   static Result<void> parse_storage(Json entry, Weight& weight);
   Result<void> parse_group(Json entry);
-  Result<void> check_group(const Group& group) const;
-  // The weight's stored bytes as one run: a slice of its shard, or copied together where it spans several.
-  Result<Stored> assemble(const Weight& weight) const;
+  // Fails unless `index` is the shard whose turn it is.
+  Result<void> check_turn(size_t index) const;
+  // "'a.bin' to 'b.bin' hold", for messages.
+  std::string files_hold(const Group& group) const;
+  static void decode(Weight& weight);
 
   std::vector<Weight> weights_;
   std::vector<Shard> shards_;
   std::vector<Group> groups_;
   NameIndex index_;
   uint64_t bytes_ = 0;
+  // Where the next byte goes: shard, weight, and the byte within the weight.
+  size_t next_shard_ = 0, next_weight_ = 0;
+  uint64_t next_byte_ = 0;
 };
 
 }  // namespace linnet

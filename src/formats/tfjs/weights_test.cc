@@ -5,7 +5,6 @@
 namespace linnet {
 namespace {
 
-using testing::buffer_of;
 using testing::bytes_of;
 using testing::error_of;
 
@@ -25,9 +24,16 @@ std::string group(const std::string& paths, const std::string& weights) {
   return R"([{"paths":[)" + paths + R"(],"weights":[)" + weights + "]}]";
 }
 
-Result<void> set(Weights& weights, size_t index, const std::string& bytes) {
-  TRY_ASSIGN(Buffer buffer, buffer_of(bytes));
-  return weights.set_shard(index, std::move(buffer));
+// Writes a shard by pieces of a few bytes, as streams bring them.
+Result<void> set(Weights& weights, size_t index, std::string_view bytes) {
+  while (!bytes.empty()) {
+    TRY_ASSIGN(const std::span<std::byte> room, weights.shard_room(index));
+    const size_t count = std::min({room.size(), bytes.size(), size_t{3}});
+    std::memcpy(room.data(), bytes.data(), count);
+    TRY(weights.shard_filled(index, count));
+    bytes.remove_prefix(count);
+  }
+  return weights.shard_end(index);
 }
 
 // The one weight of a manifest as numbers.
@@ -115,25 +121,37 @@ TEST(Weights, JoinsTensorsThatSpanShards) {
   EXPECT_EQ(parsed->weights.tensor(2)->at(1), 2);
 }
 
-TEST(Weights, SharesTheShardWhereItCan) {
-  auto parsed = parse(
-      group("\"w\"", R"({"name":"a","shape":[2],"dtype":"float32"},{"name":"b","shape":[1],"dtype":"int32"},
-                                        {"name":"c","shape":[1],"dtype":"bool"},{"name":"d","shape":[1],"dtype":"float32"})"));
+TEST(Weights, GivesTheMemoryThatItWasWrittenTo) {
+  auto parsed = parse(group(
+      "\"w\"", R"({"name":"a","shape":[2],"dtype":"float32"},{"name":"b","shape":[1],"dtype":"float16"})"));
   ASSERT_TRUE(parsed) << error_of(parsed);
-  Buffer buffer =
-      std::move(*buffer_of(bytes_of<float>({1, 2}) + bytes_of<int32_t>({3}) + "\1" + bytes_of<float>({4})));
-  const std::byte* data = buffer.data();
-  ASSERT_TRUE(parsed->weights.set_shard(0, std::move(buffer)));
-  EXPECT_EQ(parsed->weights.tensor(0)->data(), data);
-  EXPECT_EQ(parsed->weights.tensor(1)->data(), data + 8);
-  // Byte 13 is not where a float may stand.
-  const auto d = parsed->weights.tensor(3);
-  EXPECT_NE(d->data(), data + 13);
-  EXPECT_EQ(d->at(0), 4);
-  // The tensor keeps the shard.
-  const auto a = parsed->weights.tensor(0);
-  parsed->weights.release_shards();
+  const auto room = parsed->weights.shard_room(0);
+  ASSERT_TRUE(room);
+  EXPECT_EQ(room->size(), 8u);
+  ASSERT_TRUE(set(parsed->weights, 0, bytes_of<float>({1, 2}) + bytes_of<uint16_t>({0x3c00})));
+  auto a = parsed->weights.tensor(0);
+  EXPECT_EQ(a->data(), room->data());
   EXPECT_EQ(a->at(1), 2);
+  EXPECT_FALSE(a->is_alone());
+  // Asked for twice, it is decoded once.
+  EXPECT_EQ(parsed->weights.tensor(1)->at(0), 1);
+  EXPECT_EQ(parsed->weights.tensor(1)->at(0), 1);
+  parsed->weights.release();
+  EXPECT_TRUE(a->is_alone());
+  EXPECT_EQ(a->at(1), 2);
+  EXPECT_EQ(error_of(parsed->weights.check_complete()),
+            "missing weight: the weight file 'w' has not been given");
+}
+
+TEST(Weights, TakesShardsInTheirOrderOnly) {
+  auto parsed = parse(group(R"("s1","s2")", R"({"name":"a","shape":[2],"dtype":"float32"})"));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  EXPECT_EQ(error_of(set(parsed->weights, 1, "x")),
+            "invalid argument: shard 1 is given where shard 0 would be next");
+  const auto room = parsed->weights.shard_room(0);
+  ASSERT_TRUE(room);
+  EXPECT_EQ(error_of(parsed->weights.shard_filled(0, 9)),
+            "invalid argument: 9 bytes of shard 0, but there was room for 8");
 }
 
 TEST(Weights, CountsBytesByType) {
@@ -161,9 +179,12 @@ TEST(Weights, WrongSizesNameFileBytesAndWeight) {
             "wrong size: 's1.bin' to 's2.bin' hold 10 bytes, but the manifest's weights take 16: the data "
             "end within "
             "weight 'b'");
-  EXPECT_EQ(error_of(set(parsed->weights, 1, std::string(8, 'x'))),
-            "wrong size: 's1.bin' to 's2.bin' hold 17 bytes, but the manifest's weights end at 16");
-  EXPECT_FALSE(parsed->weights.check_complete());
+  auto longer = parse(manifest);
+  ASSERT_TRUE(longer);
+  EXPECT_TRUE(set(longer->weights, 0, std::string(9, 'x')));
+  EXPECT_EQ(error_of(set(longer->weights, 1, std::string(8, 'x'))),
+            "wrong size: 's1.bin' to 's2.bin' hold more than the 16 bytes that the manifest's weights take");
+  EXPECT_FALSE(longer->weights.check_complete());
 
   auto single = parse(group("\"w.bin\"", R"({"name":"a","shape":[2],"dtype":"float32"})"));
   ASSERT_TRUE(single);

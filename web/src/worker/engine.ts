@@ -15,6 +15,7 @@ import {
   ProfileInfo,
   SessionInfo,
   ShardInfo,
+  ShardRoom,
 } from '../generated/abi.js';
 import type { HelperStart, ImagePlan } from '../protocol.js';
 import type { DType, HeapFigures, NodeTime, TensorInfo } from '../types.js';
@@ -147,13 +148,19 @@ export class Engine {
     };
   }
 
-  /** The address of room for a shard; what an earlier call made room for moves along. */
-  reserveShard(model: number, shard: number, bytes: number): number {
-    return this.#must((e) => e.shard_reserve(model, shard, bytes));
+  /** The next bytes of a shard, whose turn it must be. */
+  writeShard(model: number, shard: number, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const room = this.#must((e) => e.shard_room(model, shard));
+      const part = bytes.subarray(at, at + this.#u32(room + ShardRoom.bytes));
+      this.bytes.set(part, this.#u32(room + ShardRoom.data));
+      this.#must((e) => e.shard_filled(model, shard, part.length));
+      at += part.length;
+    }
   }
 
-  commitShard(model: number, shard: number, bytes: number): void {
-    this.#must((e) => e.shard_commit(model, shard, bytes));
+  endShard(model: number, shard: number): void {
+    this.#must((e) => e.shard_end(model, shard));
   }
 
   compile(
@@ -255,6 +262,7 @@ export class Engine {
       allocations: this.#f64(mark + HeapMark.allocations),
       liveBlocks: this.#f64(mark + HeapMark.live_blocks),
       liveBytes: this.#f64(mark + HeapMark.live_bytes),
+      peakBytes: this.#f64(mark + HeapMark.peak_bytes),
       liveHandles: this.#call((e) => e.live_handles()),
     };
   }

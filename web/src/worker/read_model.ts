@@ -4,16 +4,16 @@ import type { ModelSource } from '../protocol.js';
 import type { Progress } from '../types.js';
 import type { Engine, ModelDescription } from './engine.js';
 
-// Weight files that are fetched at a time.
+// Weight files that are asked for at a time. They are read one after the other; the browser's network buffers fill
+// meanwhile.
 const parallel = 4;
+const chunkBytes = 1 << 16;
 const progressMilliseconds = 40;
 
-/** A stream of bytes with what is known of its length. */
+/** A stream of bytes, and its name for messages. */
 interface Incoming {
-  /** For messages. */
   readonly name: string;
   readonly stream: ReadableStream<Uint8Array> | null;
-  readonly length: number | null;
 }
 
 async function fetchStream(url: string, request: RequestInit): Promise<Incoming> {
@@ -24,9 +24,7 @@ async function fetchStream(url: string, request: RequestInit): Promise<Incoming>
     throw new LinnetError('Network', `${url} could not be reached (${error instanceof Error ? error.message : error})`);
   }
   if (!response.ok) throw new LinnetError('Network', `${url} answered ${`${response.status} ${response.statusText}`.trim()}`);
-  // The length header counts encoded bytes, so it says nothing of a compressed body.
-  const length = response.headers.has('content-encoding') ? null : response.headers.get('content-length');
-  return { name: url, stream: response.body, length: length === null ? null : Number(length) };
+  return { name: url, stream: response.body };
 }
 
 /** Where a model's files come from. */
@@ -51,11 +49,7 @@ function filesOfFiles(files: readonly { readonly path: string; readonly file: Bl
   const named = (path: string) => path.slice(path.lastIndexOf('/') + 1);
   const json = files.filter(({ path }) => path.endsWith('.json'));
   const main = json.find(({ path }) => named(path) === 'model.json') ?? (json.length === 1 ? json[0] : undefined);
-  const incoming = ({ path, file }: { path: string; file: Blob }): Incoming => ({
-    name: path,
-    stream: file.stream(),
-    length: file.size,
-  });
+  const incoming = ({ path, file }: { path: string; file: Blob }): Incoming => ({ name: path, stream: file.stream() });
   return {
     open: async () => {
       if (main) return incoming(main);
@@ -75,17 +69,31 @@ function filesOfFiles(files: readonly { readonly path: string; readonly file: Bl
   };
 }
 
-// Hands each chunk of a stream on; an error names the stream.
+// Hands each chunk of a stream on, which must be used at once; an error names the stream.
 async function drain(incoming: Incoming, take: (chunk: Uint8Array) => void): Promise<void> {
-  const reader = incoming.stream?.getReader();
-  if (!reader) return;
+  if (!incoming.stream) return;
+  const broken = (error: unknown) => {
+    throw new LinnetError('Network', `${incoming.name} broke off (${error instanceof Error ? error.message : error})`);
+  };
+  // One buffer for all chunks, where the browser can: each chunk's own would pile up until they are collected.
+  let buffer = new ArrayBuffer(chunkBytes);
+  let read: () => Promise<ReadableStreamReadResult<Uint8Array>>;
+  let reader: ReadableStreamDefaultReader<Uint8Array> | ReadableStreamBYOBReader;
+  try {
+    const into = incoming.stream.getReader({ mode: 'byob' });
+    reader = into;
+    read = () => into.read(new Uint8Array(buffer)) as Promise<ReadableStreamReadResult<Uint8Array>>;
+  } catch {
+    const plain = incoming.stream.getReader();
+    reader = plain;
+    read = () => plain.read();
+  }
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((error: unknown) => {
-        throw new LinnetError('Network', `${incoming.name} broke off (${error instanceof Error ? error.message : error})`);
-      });
+      const { done, value } = await read().catch(broken);
       if (done) return;
       take(value);
+      buffer = value.buffer as ArrayBuffer;
     }
   } catch (error) {
     void reader.cancel().catch(() => undefined);
@@ -97,7 +105,7 @@ async function readAll(incoming: Incoming, onBytes: (bytes: number) => void): Pr
   const chunks: Uint8Array[] = [];
   let total = 0;
   await drain(incoming, (chunk) => {
-    chunks.push(chunk);
+    chunks.push(chunk.slice());
     total += chunk.length;
     onBytes(chunk.length);
   });
@@ -108,37 +116,6 @@ async function readAll(incoming: Incoming, onBytes: (bytes: number) => void): Pr
     at += chunk.length;
   }
   return all;
-}
-
-async function readShard(
-  engine: Engine,
-  model: number,
-  index: number,
-  incoming: Incoming,
-  weightsBytes: number,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  const tooLong = (bytes: number) =>
-    new LinnetError(
-      'WrongSize',
-      `${incoming.name} holds ${bytes} bytes or more, but all weights of the model together take ${weightsBytes}`,
-    );
-  if (incoming.length !== null && incoming.length > weightsBytes) throw tooLong(incoming.length);
-  let room = incoming.length ?? Math.min(weightsBytes, 1 << 20);
-  let address = engine.reserveShard(model, index, room);
-  let received = 0;
-  await drain(incoming, (chunk) => {
-    const needed = received + chunk.length;
-    if (needed > weightsBytes) throw tooLong(needed);
-    if (needed > room) {
-      room = Math.min(weightsBytes, Math.max(needed, 2 * room));
-      address = engine.reserveShard(model, index, room);
-    }
-    engine.bytes.set(chunk, address + received);
-    received = needed;
-    onBytes(chunk.length);
-  });
-  engine.commitShard(model, index, received);
 }
 
 // SHA-256 in hexadecimal. Pages that are not secure have no cryptography, and do without.
@@ -179,15 +156,19 @@ export async function readModel(
   totalBytes = json.length + description.weightsBytes;
   onProgress({ phase: 'fetch', loadedBytes, totalBytes });
 
-  let next = 0;
-  const fetchOn = async (): Promise<void> => {
-    while (next < description.shards.length) {
-      const index = next++;
-      const incoming = await files.openShard(description.shards[index]!);
-      await readShard(engine, handle, index, incoming, description.weightsBytes, onBytes);
+  const shards: Promise<Incoming>[] = [];
+  for (let i = 0; i < description.shards.length; ++i) {
+    while (shards.length < Math.min(i + parallel, description.shards.length)) {
+      const shard = files.openShard(description.shards[shards.length]!);
+      shard.catch(() => undefined); // reported when its turn comes
+      shards.push(shard);
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(parallel, description.shards.length) }, fetchOn));
+    await drain(await shards[i]!, (chunk) => {
+      engine.writeShard(handle, i, chunk);
+      onBytes(chunk.length);
+    });
+    engine.endShard(handle, i);
+  }
   onProgress({ phase: 'compile', loadedBytes, totalBytes });
   return { ...opened, digest: await digestOf(json) };
 }

@@ -23,7 +23,7 @@ Result<bool> lower_conv2d(Lowering& lowering, const Node& node) {
       [channels, filters](const float* weights, uint32_t tap, uint32_t channel, uint32_t column) {
         return weights[(size_t{tap} * channels + channel) * filters + column];
       },
-      *epilogue);
+      true, *epilogue);
   return true;
 }
 

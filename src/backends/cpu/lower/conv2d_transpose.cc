@@ -69,7 +69,7 @@ Result<bool> lower_conv2d_transpose(Lowering& lowering, const Node& node) {
             const uint32_t kx = h.first_tap + (h.taps - 1 - tap % h.taps) * stride_x;
             return weights[((size_t{ky} * kernel_x + kx) * filters + column) * channels + channel];
           },
-          *epilogue);
+          false, *epilogue);
     }
   emit_separate_epilogue(lowering, node, *epilogue);
   return true;

@@ -24,12 +24,14 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   const uint32_t taps = p.kernel_y * p.kernel_x, channels = p.channels;
   const uint32_t padded = static_cast<uint32_t>(align_up(channels, simd::kWidth));
   p.bias = pack_bias(lowering, bias_operand(node), channels, padded);
-  const Tensor tensor = lowering.graph().value(node.inputs[1]).constant;
-  p.weights = lowering.add_weights(uint64_t{taps} * padded * sizeof(float), [=](std::byte* to) {
-    for (uint32_t tap = 0; tap < taps; ++tap)
-      std::memcpy(to + size_t{tap} * padded * sizeof(float), tensor.as<float>() + size_t{tap} * channels,
-                  channels * sizeof(float));
-  });
+  p.weights = lowering.add_weights(
+      uint64_t{taps} * padded * sizeof(float), lowering.graph().value(node.inputs[1]).constant,
+      [=](const Tensor& tensor, std::byte* to) {
+        for (uint32_t tap = 0; tap < taps; ++tap)
+          std::memcpy(to + size_t{tap} * padded * sizeof(float), tensor.as<float>() + size_t{tap} * channels,
+                      channels * sizeof(float));
+      },
+      [](std::byte*) {});
   std::vector<uint32_t> words;
   append_params(words, p);
   if (p.has_epilogue != 0) {

@@ -37,6 +37,27 @@ uint32_t block_columns_for(const GemmGrid& p, const TileSize& tile, uint32_t row
   return (by_column ? divide_up(panels, threads) : panels) * tile.columns;
 }
 
+// A row of a panel of weights.
+struct PanelRow {
+  float columns[simd::kTileColumns];
+};
+
+// From [row][panel] to [panel][row], by the cycles of the permutation: weights in the order of the model take
+// their packed order without a second copy.
+void transpose_in_place(std::byte* weights, size_t rows, size_t panels) {
+  auto* all = reinterpret_cast<PanelRow*>(weights);
+  std::vector<bool> moved(rows * panels);
+  for (size_t start = 0; start < moved.size(); ++start) {
+    if (moved[start]) continue;
+    PanelRow carried = all[start];
+    for (size_t at = start; !moved[at];) {
+      moved[at] = true;
+      at = at % panels * rows + at / panels;
+      std::swap(carried, all[at]);
+    }
+  }
+}
+
 }  // namespace
 
 ValueId bias_operand(const Node& node) {
@@ -75,7 +96,7 @@ uint32_t set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile,
 }
 
 void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
-               const WeightAt& weight_at, const EpilogueLowering& epilogue) {
+               const WeightAt& weight_at, bool row_major, const EpilogueLowering& epilogue) {
   constexpr uint32_t kColumns = simd::kTileColumns;
   const uint32_t taps = params.kernel_y * params.kernel_x, channels = params.channels,
                  columns = params.out_channels;
@@ -86,16 +107,19 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
   params.out = lowering.ref(node.outputs[0]);
   params.padding = lowering.zeros();
   params.bias = pack_bias(lowering, bias, columns, panels * kColumns);
-  const Tensor tensor = lowering.graph().value(weights).constant;
-  params.weights =
-      lowering.add_weights(uint64_t{panels} * taps * channels * kColumns * sizeof(float), [=](std::byte* to) {
-        float* out = reinterpret_cast<float*>(to);
-        for (uint32_t panel = 0; panel < panels; ++panel)
-          for (uint32_t tap = 0; tap < taps; ++tap)
-            for (uint32_t channel = 0; channel < channels; ++channel, out += kColumns)
-              for (uint32_t i = 0; i < kColumns && panel * kColumns + i < columns; ++i)
-                out[i] = weight_at(tensor.as<float>(), tap, channel, panel * kColumns + i);
-      });
+  const auto fill = [=](const Tensor& tensor, std::byte* to) {
+    float* out = reinterpret_cast<float*>(to);
+    for (uint32_t panel = 0; panel < panels; ++panel)
+      for (uint32_t tap = 0; tap < taps; ++tap)
+        for (uint32_t channel = 0; channel < channels; ++channel, out += kColumns)
+          for (uint32_t i = 0; i < kColumns && panel * kColumns + i < columns; ++i)
+            out[i] = weight_at(tensor.as<float>(), tap, channel, panel * kColumns + i);
+  };
+  std::function<void(std::byte*)> rearrange;
+  if (row_major && columns % kColumns == 0)
+    rearrange = [=](std::byte* weights_there) { transpose_in_place(weights_there, taps * channels, panels); };
+  params.weights = lowering.add_weights(uint64_t{panels} * taps * channels * kColumns * sizeof(float),
+                                        lowering.graph().value(weights).constant, fill, std::move(rearrange));
   params.low = epilogue.clamp.low;
   params.high = epilogue.clamp.high;
   const bool has_program = !epilogue.program.empty() && !epilogue.separate;

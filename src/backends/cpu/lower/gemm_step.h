@@ -22,9 +22,10 @@ struct TileSize {
 uint32_t set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows);
 
 // Fills x, weights, bias, padding and blocks of `params`, whose geometry is set, and emits the step.
-// `weights` and `bias` (kNone: zeros) are constants.
+// `weights` and `bias` (kNone: zeros) are constants; `row_major` says that the weights lie as
+// [tap][channel][column].
 void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
-               const WeightAt& weight_at, const EpilogueLowering& epilogue);
+               const WeightAt& weight_at, bool row_major, const EpilogueLowering& epilogue);
 
 // The optional bias of a node with up to three operands of its own.
 ValueId bias_operand(const Node& node);

@@ -27,7 +27,7 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
       [=](const float* weights, uint32_t, uint32_t channel, uint32_t column) {
         return transposed ? weights[column * depth + channel] : weights[channel * columns + column];
       },
-      *epilogue);
+      !transposed, *epilogue);
   return true;
 }
 

@@ -173,8 +173,8 @@ void print_rows(const std::vector<Row>& rows, const Findings& found) {
 void print_text(const Findings& found, const Options& options) {
   const double median = percentile(found.times, 0.5);
   const double peak = model_peak(found);
-  std::printf("%s, %d %s, %.1f M MACs\n", found.location.c_str(), found.session->threads(),
-              found.session->threads() == 1 ? "thread" : "threads", static_cast<double>(found.macs) / 1e6);
+  std::printf("%s, %s%s, %.1f M MACs\n", found.location.c_str(), threads_text(*found.session).c_str(),
+              options.model.threads == 0 ? " (the fastest)" : "", static_cast<double>(found.macs) / 1e6);
   std::printf("first run %.3f ms; %d runs: median %.3f ms, p95 %.3f ms\n", found.first_ms, options.runs,
               median, percentile(found.times, 0.95));
   std::printf("%.1f GFLOP/s, %.0f %% of the peak of %.1f (%.1f for each thread)\n",
@@ -191,10 +191,7 @@ Result<void> compile(const Options& options, TfjsModel& model, Findings& found) 
   TRY_ASSIGN(Graph graph, model.to_graph(reading));
   if (options.model.f32) graph.ranges.clear();
   CompileReport report;
-  TRY_ASSIGN(
-      found.session,
-      compile_cpu(std::move(graph),
-                  {.threads = options.model.threads, .row_fusion = options.model.row_fusion}, &report));
+  TRY_ASSIGN(found.session, compile_cpu(std::move(graph), compile_options(options.model), &report));
   found.macs = report.macs;
   return {};
 }
@@ -212,6 +209,7 @@ Result<int> bench(const Options& options) {
   found.peak = measure_fma_peak();
   found.int8_peak = measure_dot_peak();
   found.first_ms = timed_run(session, inputs);
+  settle_threads(session, inputs);
   {
     Progress progress("runs", static_cast<size_t>(options.runs));
     for (int i = 0; i < options.runs; ++i) {

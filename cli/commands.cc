@@ -99,10 +99,11 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
       ->type_name("off|auto|all")
       ->default_str("auto")
       ->check(CLI::IsMember({"off", "auto", "all"}));
-  app.add_option("--threads", flags.threads, "Threads to compute with")
+  app.add_option("--threads", flags.threads,
+                 "Threads to compute with; without it, as many of the machine's as turn out fastest in the "
+                 "first runs")
       ->type_name("N")
-      ->check(CLI::Range(1, ThreadPool::kMaxThreads))
-      ->capture_default_str();
+      ->check(CLI::Range(1, ThreadPool::kMaxThreads));
 }
 
 void add_output_flag(CLI::App& app, std::string& directory) {

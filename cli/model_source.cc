@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "cli/io.h"
 
@@ -124,6 +125,15 @@ Result<void> parse_shape_flag(const std::string& flag, TfjsOptions& options) {
               "--shape %s: expected NAME=N,N,... with sizes from 1, such as image=1,224,224,3", flag.c_str());
 }
 
+CompileOptions compile_options(const ModelFlags& flags) {
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return {.threads = flags.threads > 0 ? flags.threads : cores,
+          .measured_threads = flags.threads == 0,
+          .row_fusion = flags.row_fusion,
+          .optimise = !flags.reference,
+          .quantize = !flags.f32};
+}
+
 Result<LoadedModel> load_model(const ModelFlags& flags) {
   TfjsOptions options;
   for (const std::string& shape : flags.shapes) TRY(parse_shape_flag(shape, options));
@@ -133,12 +143,7 @@ Result<LoadedModel> load_model(const ModelFlags& flags) {
   const auto compile = [&]() -> Result<std::unique_ptr<Session>> {
     TRY_ASSIGN(Graph graph, source.model->to_graph(options));
     source.model.reset();
-    return compile_cpu(std::move(graph),
-                       {.threads = flags.threads,
-                        .row_fusion = flags.row_fusion,
-                        .optimise = !flags.reference,
-                        .quantize = !flags.f32},
-                       nullptr);
+    return compile_cpu(std::move(graph), compile_options(flags), nullptr);
   };
   auto session = compile();
   if (!session) return std::unexpected(session.error().within(loaded.location));

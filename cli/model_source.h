@@ -36,12 +36,15 @@ Result<void> parse_shape_flag(const std::string& flag, TfjsOptions& options);
 // What the flags common to all subcommands say about the model.
 struct ModelFlags {
   std::string model;
-  int threads = 1;
+  int threads = 0;  // 0: as many of the machine's as turn out fastest
   bool reference = false;
   bool f32 = false;
   RowFusion row_fusion = RowFusion::WherePays;
   std::vector<std::string> shapes;
 };
+
+// How to compile a model for these flags.
+CompileOptions compile_options(const ModelFlags& flags);
 
 // A model ready to run.
 struct LoadedModel {

@@ -135,10 +135,12 @@ Summary summarise(const TensorView& tensor) {
   return summary;
 }
 
-// Milliseconds of each of `repeat` runs. Several runs follow one that does not count: it brings memory in.
+// Milliseconds of each of `repeat` runs. Several runs follow some that do not count: these bring memory in
+// and find the number of threads.
 std::vector<double> time_runs(Session& session, const std::vector<Buffer>& inputs, int repeat) {
   if (repeat == 1) return {timed_run(session, inputs)};
   timed_run(session, inputs);
+  settle_threads(session, inputs);
   Progress progress("runs", static_cast<size_t>(repeat));
   std::vector<double> times;
   for (int i = 0; i < repeat; ++i) {
@@ -161,7 +163,7 @@ void print_json(Session& session, const std::string& location, const std::vector
     if (!files.empty()) out.member("file", files[i]);
     out.end_object();
   }
-  out.end_array().member("runs", uint64_t{times.size()});
+  out.end_array().member("threads", session.threads()).member("runs", uint64_t{times.size()});
   out.member("p50_ms", rounded(percentile(times, 0.5), 3))
       .member("p95_ms", rounded(percentile(times, 0.95), 3));
   out.end_object().print();
@@ -178,11 +180,12 @@ void print_text(Session& session, const std::vector<double>& times, FILE* to) {
                    static_cast<long long>(summary.not_finite));
     }
   }
+  const std::string threads = threads_text(session);
   if (times.size() == 1) {
-    std::fprintf(to, "%.3f ms\n", times[0]);
+    std::fprintf(to, "%.3f ms, %s\n", times[0], threads.c_str());
   } else {
-    std::fprintf(to, "%zu runs: median %.3f ms, p95 %.3f ms\n", times.size(), percentile(times, 0.5),
-                 percentile(times, 0.95));
+    std::fprintf(to, "%zu runs: median %.3f ms, p95 %.3f ms, %s\n", times.size(), percentile(times, 0.5),
+                 percentile(times, 0.95), threads.c_str());
   }
 }
 

@@ -35,7 +35,16 @@ void set_inputs(Session& session, const std::vector<Buffer>& inputs) {
   }
 }
 
+void settle_threads(Session& session, const std::vector<Buffer>& inputs) {
+  while (!session.threads_settled()) timed_run(session, inputs);
+}
+
+std::string threads_text(const Session& session) {
+  return std::to_string(session.threads()) + (session.threads() == 1 ? " thread" : " threads");
+}
+
 double timed_run(Session& session, const std::vector<Buffer>& inputs) {
+  session.wake();
   set_inputs(session, inputs);
   const auto start = std::chrono::steady_clock::now();
   session.run();

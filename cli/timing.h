@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/buffer.h"
@@ -20,6 +21,12 @@ Result<std::vector<Buffer>> random_inputs(Session& session, uint32_t seed);
 // Copies values to the session's inputs, in their order. Due before every run, which overwrites what it has
 // read.
 void set_inputs(Session& session, const std::vector<Buffer>& inputs);
+
+// Runs until the number of threads is found, which an explicit number is from the start.
+void settle_threads(Session& session, const std::vector<Buffer>& inputs);
+
+// "2 threads", as text shows it.
+std::string threads_text(const Session& session);
 
 // Sets the inputs, runs once and gives the run's milliseconds.
 double timed_run(Session& session, const std::vector<Buffer>& inputs);

@@ -170,8 +170,10 @@ Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
   TRY_ASSIGN(Graph graph, model->tfjs->to_graph(options));
   auto open = std::make_unique<OpenSession>();
   CompileReport report;
-  TRY_ASSIGN(open->session,
-             compile_cpu(std::move(graph), {.threads = static_cast<int>(spec.threads)}, &report));
+  TRY_ASSIGN(open->session, compile_cpu(std::move(graph),
+                                        {.threads = static_cast<int>(spec.threads),
+                                         .measured_threads = spec.measured_threads != 0},
+                                        &report));
   Session& session = *open->session;
   for (size_t i = 0; i < session.inputs().size(); ++i)
     open->inputs.push_back(describe_port(session.inputs()[i], session.input(i)));
@@ -368,10 +370,18 @@ ptr linnet_session_info(u32 session) {
   return open ? address(&(*open)->info) : keep(open.error());
 }
 
+u32 linnet_session_wake(u32 session) {
+  const Result<OpenSession*> open = find_session(session);
+  if (!open) return keep(open.error());
+  (*open)->session->wake();
+  return 1;
+}
+
 u32 linnet_session_run(u32 session) {
   const Result<OpenSession*> open = find_session(session);
   if (!open) return keep(open.error());
   (*open)->session->run();
+  (*open)->info.threads = static_cast<u32>((*open)->session->threads());
   return 1;
 }
 

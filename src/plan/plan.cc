@@ -97,8 +97,8 @@ std::string print_plan(const Plan& plan) {
   char line[200];
   size_t step = 0;
   for_each_step(plan, [&](const StepHeader& header, const uint32_t*) {
-    std::snprintf(line, sizeof line, "%4zu %-14s units %-6u threads %-2u %3u words  ", step++,
-                  plan_op_name(header.op), header.units, header.threads, header.words);
+    std::snprintf(line, sizeof line, "%4zu %-14s units %-6u threads %-2u chunk %-5u %3u words  ", step++,
+                  plan_op_name(header.op), header.units, header.threads, header.chunk, header.words);
     text += line + plan.nodes[header.node].name + "\n";
   });
   return text;

@@ -54,6 +54,7 @@ struct StepHeader {
   uint32_t units;    // pieces that threads may share
   uint32_t node;     // index into Plan::nodes
   uint32_t threads;  // at most so many threads take part
+  uint32_t chunk;    // units worth claiming at once
 };
 inline constexpr size_t kHeaderWords = sizeof(StepHeader) / sizeof(uint32_t);
 

@@ -13,8 +13,8 @@ Plan two_steps() {
   Plan plan;
   for (const char* name : {"first", "second"}) plan.nodes.emplace_back().name = name;
   plan.arena_bytes = 256;
-  plan.append_step({PlanOp::Softmax, 0, 4, 0, 1}, std::array{1u, 2u, 3u});
-  plan.append_step({PlanOp::CopyRows, 0, 9, 1, 2}, {});
+  plan.append_step({PlanOp::Softmax, 0, 4, 0, 1, 4}, std::array{1u, 2u, 3u});
+  plan.append_step({PlanOp::CopyRows, 0, 9, 1, 2, 3}, {});
   plan.inputs.push_back({"x", DType::F32, {16}, Ref::arena(0)});
   plan.outputs.push_back({"y", DType::F32, {16}, Ref::arena(192)});
   return plan;
@@ -51,8 +51,8 @@ TEST(Plan, HandsOutItsSteps) {
 
 TEST(Plan, PrintsALineForEachStep) {
   EXPECT_EQ(print_plan(two_steps()),
-            "   0 Softmax        units 4      threads 1    3 words  first\n"
-            "   1 CopyRows       units 9      threads 2    0 words  second\n");
+            "   0 Softmax        units 4      threads 1  chunk 4       3 words  first\n"
+            "   1 CopyRows       units 9      threads 2  chunk 3       0 words  second\n");
 }
 
 TEST(VerifyPlan, FindsEachDamage) {
@@ -70,7 +70,7 @@ TEST(VerifyPlan, FindsEachDamage) {
       {[&](Plan& p) { set_header(p, [](StepHeader& h) { h.words = 100; }); }, "step 0 is cut off at word 0"},
       {[&](Plan& p) { set_header(p, [](StepHeader& h) { h.node = 2; }); },
        "step 0 names node 2, which does not exist"},
-      {[](Plan& p) { p.words.pop_back(); }, "step 1 is cut off at word 7"},
+      {[](Plan& p) { p.words.pop_back(); }, "step 1 is cut off at word 8"},
       {[](Plan& p) { p.words.clear(); }, "0 steps, expected 2"},
       {[](Plan& p) { p.step_count = 3; }, "2 steps, expected 3"},
       {[](Plan& p) { p.outputs[0].ref = Ref::arena(196); }, "port 'y' does not lie in its memory"},

@@ -69,9 +69,8 @@ namespace {
 using namespace testing;
 
 uint64_t allocations_of_run(Session& session) {
-  // A thread may allocate while it starts, and under sanitizers does: a job for all of them waits until every
-  // one has.
-  session.pool().run([](void*, Range, int) {}, nullptr, static_cast<uint32_t>(session.threads()));
+  // A thread may allocate while it starts, and under sanitizers does.
+  meet(session.pool());
   const uint64_t before = allocation_count;
   session.run();
   return allocation_count - before;

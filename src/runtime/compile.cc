@@ -65,7 +65,7 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
   TRY(lowering.pack());
   TRY(verify_plan(plan));
   if (report != nullptr) *report = std::move(details);
-  return Session::create(std::move(plan), threads);
+  return Session::create(std::move(plan), options.measured_threads);
 }
 
 }  // namespace linnet

@@ -17,6 +17,8 @@ using cpu::RowFusion;
 struct CompileOptions {
   // Threads of the session, the caller's included.
   int threads = 1;
+  // Are these as many as there are, of which the session uses those that its first runs show to be fastest?
+  bool measured_threads = false;
   // Steps of less work than this, in multiply-adds or as many memory accesses, stay on one thread: waking and
   // awaiting a second one costs some microseconds.
   int64_t parallel_cost = 60'000;

@@ -2,11 +2,29 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 #include "backends/cpu/kernel.h"
 
 namespace linnet {
 
 namespace {
+
+// Seconds since some fixed time.
+double now() {
+  // std::chrono's clocks would bring the table of system errors into the WebAssembly.
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// When to measure threads, in seconds. A browser optimises code during the first runs, and may leave a core
+// less meanwhile.
+#if defined(__wasm__)
+constexpr double kThreadChecks[] = {0, 0.5, 2};
+#else
+constexpr double kThreadChecks[] = {0};
+#endif
 
 // One step as the pool's threads see it.
 struct StepTask {
@@ -25,14 +43,19 @@ void run_share(void* context, Range range, int thread) {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> Session::create(Plan plan, int threads) {
-  auto session = std::unique_ptr<Session>(new Session());
-  session->pool_ = ThreadPool::create(threads);
+Session::Session(Plan plan, bool measured_threads)
+    : plan_(std::move(plan)),
+      pool_(ThreadPool::create(plan_.threads)),
+      choice_(pool_->size(),
+              measured_threads ? std::span<const double>(kThreadChecks) : std::span<const double>()) {
   // The pool may be smaller than was asked for; scratch is for those that are there.
-  plan.threads = session->pool_->size();
-  TRY_ASSIGN(session->arena_, Buffer::allocate(plan.total_arena_bytes()));
+  plan_.threads = pool_->size();
+}
+
+Result<std::unique_ptr<Session>> Session::create(Plan plan, bool measured_threads) {
+  auto session = std::unique_ptr<Session>(new Session(std::move(plan), measured_threads));
+  TRY_ASSIGN(session->arena_, Buffer::allocate(session->plan_.total_arena_bytes()));
   std::memset(session->arena_.data(), 0, session->arena_.size());
-  session->plan_ = std::move(plan);
   return session;
 }
 
@@ -54,36 +77,38 @@ void Session::run_step(const StepHeader& header, const uint32_t* parameters) {
                 parameters,
                 arena_.data() + plan_.scratch_offset,
                 plan_.scratch_bytes};
-  if (header.threads <= 1)
-    run_share(&task, {0, header.units}, 0);
-  else
-    pool_->run(run_share, &task, header.units);
+  pool_->run({run_share, &task, header.units, header.chunk,
+              std::min(choice_.threads(), static_cast<int>(header.threads))});
+}
+
+void Session::wake() {
+  if (choice_.threads() > 1) pool_->wake(choice_.threads());
 }
 
 void Session::run() {
+  if (choice_.settled()) return run_steps();
+  const double begin = now();
+  run_steps();
+  choice_.record(begin, now());
+}
+
+void Session::run_steps() {
+  wake();
   for_each_step(
       plan_, [this](const StepHeader& header, const uint32_t* parameters) { run_step(header, parameters); });
+  pool_->rest();
 }
-
-namespace {
-
-// std::chrono's clocks would bring the table of system errors into the WebAssembly.
-double seconds_now() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-}  // namespace
 
 void Session::run_profiled(std::span<double> seconds) {
   CHECK(seconds.size() == plan_.step_count);
   size_t step = 0;
+  wake();
   for_each_step(plan_, [&](const StepHeader& header, const uint32_t* parameters) {
-    const double start = seconds_now();
+    const double begin = now();
     run_step(header, parameters);
-    seconds[step++] += seconds_now() - start;
+    seconds[step++] += now() - begin;
   });
+  pool_->rest();
 }
 
 uint64_t Session::resident_bytes() const {

@@ -11,15 +11,17 @@
 #include "base/buffer.h"
 #include "graph/type.h"
 #include "plan/plan.h"
+#include "runtime/thread_choice.h"
 #include "runtime/thread_pool.h"
 
 namespace linnet {
 
 class Session {
  public:
-  // Takes the plan and its packed weights, allocates the arena, and makes a pool of `threads`, the caller's
-  // included. Fails with OutOfMemory.
-  static Result<std::unique_ptr<Session>> create(Plan plan, int threads);
+  // Takes the plan and its packed weights, allocates the arena, and makes a pool of plan.threads, the
+  // caller's included. With `measured_threads` the first runs find out how many of them to use. Fails with
+  // OutOfMemory.
+  static Result<std::unique_ptr<Session>> create(Plan plan, bool measured_threads);
 
   // The ends of the model, in the order of its signature. Their data lie in the arena and never move.
   std::span<const PlanPort> inputs() const { return plan_.inputs; }
@@ -29,24 +31,31 @@ class Session {
   // The result, good until the next run.
   TensorView output(size_t index);
 
-  // One inference. Allocates nothing.
+  // Optional, before the inputs are written for a run: wakes the threads in the meantime.
+  void wake();
+  // One inference. Allocates nothing. The result does not depend on the number of threads.
   void run();
   // One inference that adds each step's seconds to `seconds[step]` (plan().step_count entries).
   void run_profiled(std::span<double> seconds);
 
   const Plan& plan() const { return plan_; }
-  int threads() const { return pool_->size(); }
+  // Threads that take part in the next run.
+  int threads() const { return choice_.threads(); }
+  // Is their number final?
+  bool threads_settled() const { return choice_.settled(); }
   ThreadPool& pool() { return *pool_; }
   // Arena, weights and plan, in bytes.
   uint64_t resident_bytes() const;
 
  private:
-  Session() = default;
+  Session(Plan plan, bool measured_threads);
+  void run_steps();
   void run_step(const StepHeader& header, const uint32_t* parameters);
 
   Plan plan_;
   Buffer arena_;
   std::unique_ptr<ThreadPool> pool_;
+  ThreadChoice choice_;
 };
 
 }  // namespace linnet

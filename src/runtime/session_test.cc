@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "runtime/test_session.h"
 
 namespace linnet {
@@ -67,6 +69,29 @@ TEST(SessionThreads, GiveTheSameBits) {
     if (expected.empty()) expected = output_bytes(*session);
     EXPECT_EQ(output_bytes(*session), expected) << threads << " threads";
   }
+}
+
+TEST(SessionThreads, AreTriedWithoutChangingABit) {
+  const Graph graph = parse(kNetwork);
+  const Values inputs = random_inputs(graph);
+  const auto alone = compile(graph);
+  ASSERT_NE(alone, nullptr);
+  feed(*alone, inputs);
+  alone->run();
+  const auto expected = output_bytes(*alone);
+
+  auto compiled = compile_cpu(graph, {.threads = 3, .measured_threads = true, .parallel_cost = 0}, nullptr);
+  ASSERT_TRUE(compiled) << error_of(compiled);
+  Session& session = **compiled;
+  std::set<int> tried;
+  while (!session.threads_settled()) {
+    tried.insert(session.threads());
+    feed(session, inputs);
+    session.run();
+    ASSERT_EQ(output_bytes(session), expected) << session.threads() << " threads";
+  }
+  EXPECT_EQ(tried, (std::set<int>{1, 2, 3}));
+  EXPECT_TRUE(tried.contains(session.threads()));
 }
 
 TEST(Session, RunsAgainWithTheSameBits) {

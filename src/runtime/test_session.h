@@ -1,12 +1,26 @@
 // What tests do with sessions: compile, feed, run, read.
 #pragma once
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "graph/test_graph.h"
 #include "runtime/compile.h"
 
 namespace linnet::testing {
+
+// Returns once every thread of the pool has begun and taken part in a job.
+inline void meet(ThreadPool& pool) {
+  // Each of as many units as there are threads holds its thread until all are claimed.
+  std::atomic<int> missing = pool.size();
+  const auto wait_for_all = [](void* context, Range, int) {
+    auto& count = *static_cast<std::atomic<int>*>(context);
+    --count;
+    while (count > 0) std::this_thread::yield();
+  };
+  pool.run({wait_for_all, &missing, static_cast<uint32_t>(pool.size()), 1, pool.size()});
+}
 
 // With several threads every step is shared, however small.
 inline std::unique_ptr<Session> compile(const Graph& graph, int threads = 1, bool optimise = true) {

@@ -7,42 +7,51 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/team.h"
+#include "runtime/test_session.h"
+
 namespace linnet {
 namespace {
 
 // What the threads saw of one job.
-struct Job {
-  explicit Job(uint32_t units) : units_done(units) {}
+struct Seen {
+  explicit Seen(uint32_t units) : units_done(units) {}
   std::vector<std::atomic<int>> units_done;
-  std::atomic<int> bad_threads = 0;
-  std::atomic<uint32_t> threads_seen = 0;
-  int size = 0;
+  std::atomic<int> bad_calls = 0;
+  std::atomic<uint32_t> threads = 0;  // a bit for each
 };
 
-void do_units(void* context, Range range, int thread) {
-  Job& job = *static_cast<Job*>(context);
-  if (thread < 0 || thread >= job.size || range.begin >= range.end) {
-    ++job.bad_threads;
-    return;
-  }
-  job.threads_seen |= 1u << thread;
-  for (uint32_t unit = range.begin; unit < range.end; ++unit) ++job.units_done[unit];
+ThreadPool::Job job_of(Seen& seen, uint32_t chunk, int threads) {
+  const auto task = [](void* context, Range range, int thread) {
+    Seen& s = *static_cast<Seen*>(context);
+    if (thread < 0 || range.begin >= range.end || range.end > s.units_done.size()) {
+      ++s.bad_calls;
+      return;
+    }
+    s.threads |= 1u << thread;
+    for (uint32_t unit = range.begin; unit < range.end; ++unit) ++s.units_done[unit];
+  };
+  return {task, &seen, static_cast<uint32_t>(seen.units_done.size()), chunk, threads};
+}
+
+void expect_all_done_once(const Seen& seen, int threads) {
+  for (size_t unit = 0; unit < seen.units_done.size(); ++unit)
+    ASSERT_EQ(seen.units_done[unit], 1) << "unit " << unit << " of " << seen.units_done.size();
+  EXPECT_EQ(seen.bad_calls, 0);
+  EXPECT_EQ(seen.threads >> threads, 0u) << threads << " threads may take part";
 }
 
 TEST(ThreadPool, DoesEveryUnitOnce) {
   for (int size = 1; size <= 8; ++size) {
     const auto pool = ThreadPool::create(size);
     ASSERT_EQ(pool->size(), size);
-    for (const uint32_t units : {0u, 1u, 2u, 3u, 7u, 8u, 9u, 64u, 1001u}) {
-      Job job(units);
-      job.size = size;
-      pool->run(do_units, &job, units);
-      for (uint32_t unit = 0; unit < units; ++unit)
-        ASSERT_EQ(job.units_done[unit], 1)
-            << "unit " << unit << " of " << units << ", " << size << " threads";
-      EXPECT_EQ(job.bad_threads, 0);
-      if (units >= static_cast<uint32_t>(size)) EXPECT_EQ(job.threads_seen, (1u << size) - 1) << units;
-    }
+    for (const uint32_t units : {0u, 1u, 2u, 3u, 7u, 8u, 9u, 64u, 1001u})
+      for (const uint32_t chunk : {1u, 2u, 5u, 64u, 2000u})
+        for (const int threads : {1, (size + 1) / 2, size}) {
+          Seen seen(units);
+          pool->run(job_of(seen, chunk, threads));
+          expect_all_done_once(seen, threads);
+        }
   }
 }
 
@@ -57,8 +66,9 @@ TEST(ThreadPool, RunsManyJobsInTurn) {
   constexpr uint32_t kJobs = 400;
   for (uint32_t job = 0; job < kJobs; ++job) {
     // Another split each time, so that an element moves between threads.
-    const uint32_t units = 90 + job % 8;
-    pool->run(add_own_index, &sums, units);
+    if (job % 50 == 0) pool->wake(4);
+    pool->run({add_own_index, &sums, 90 + job % 8, 1 + job % 9, 2 + static_cast<int>(job % 3)});
+    if (job % 50 == 20) pool->rest();
   }
   for (uint32_t i = 0; i < 90; ++i) ASSERT_EQ(sums[i], kJobs * (i + 1));
 }
@@ -67,10 +77,7 @@ TEST(ThreadPool, RunsManyJobsInTurn) {
 TEST(ThreadPool, WakesSleepingThreads) {
   const auto pool = ThreadPool::create(3);
   for (int round = 0; round < 3; ++round) {
-    Job job(300);
-    job.size = 3;
-    pool->run(do_units, &job, 300);
-    EXPECT_EQ(job.threads_seen, 7u);
+    testing::meet(*pool);
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
   }
 }
@@ -85,11 +92,61 @@ TEST(ThreadPool, ManyMayLiveAtOnce) {
   std::vector<std::unique_ptr<ThreadPool>> pools;
   for (int i = 0; i < 5; ++i) pools.push_back(ThreadPool::create(2));
   for (const auto& pool : pools) {
-    Job job(10);
-    job.size = 2;
-    pool->run(do_units, &job, 10);
-    for (const auto& done : job.units_done) EXPECT_EQ(done, 1);
+    Seen seen(10);
+    pool->run(job_of(seen, 1, 2));
+    expect_all_done_once(seen, 2);
   }
+}
+
+TEST(Team, NeedsNoHelperToBegin) {
+  Team team;
+  team.wake(4);
+  for (const uint32_t units : {2u, 100u}) {
+    Seen seen(units);
+    team.run(job_of(seen, 1, 4));
+    expect_all_done_once(seen, 1);
+  }
+  team.rest();
+}
+
+TEST(Team, LetsHelpersJoinWhileJobsRun) {
+  Team team;
+  std::vector<std::thread> helpers;
+  for (int job = 0; job < 200; ++job) {
+    if (job % 50 == 10) helpers.emplace_back([&team, index = job / 50 + 1] { team.help(index); });
+    Seen seen(60);
+    team.run(job_of(seen, 1 + job % 7, 5));
+    expect_all_done_once(seen, 5);
+  }
+  team.stop();
+  for (std::thread& helper : helpers) helper.join();
+}
+
+TEST(TeamDeathTest, StopsWhenAHelperHasFailed) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto fail_between_jobs = [] {
+    Team team;
+    team.fail();
+    Seen seen(8);
+    team.run(job_of(seen, 1, 2));
+  };
+  EXPECT_DEATH(fail_between_jobs(), "failed_");
+  // The helper ends inside its part of the job, and the owner, done with its own, waits for it.
+  const auto fail_inside = [] {
+    static Team team;
+    static std::atomic<bool> claimed = false;
+    std::thread([] { team.help(1); }).detach();
+    const auto task = [](void*, Range, int thread) {
+      if (thread == 0) return claimed.wait(false);
+      claimed = true;
+      claimed.notify_all();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      team.fail();
+      std::this_thread::sleep_for(std::chrono::hours(1));
+    };
+    team.run({task, nullptr, 2, 1, 2});
+  };
+  EXPECT_DEATH(fail_inside(), "failed_");
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // Seeds of plan words: the number of steps that the plan claims in one byte, then little-endian words.
 
-// A step as plan/plan.h lays it out: opcode and number of parameters, units, node, threads, the parameters.
-const step = (op, { units = 1, node = 0, threads = 1, parameters = [], words = parameters.length } = {}) => [
+// A step as plan/plan.h lays it out: opcode and number of parameters, units, node, threads, chunk, the parameters.
+const step = (op, { units = 1, node = 0, threads = 1, chunk = 1, parameters = [], words = parameters.length } = {}) => [
   op | (words << 16),
   units,
   node,
   threads,
+  chunk,
   ...parameters,
 ];
 

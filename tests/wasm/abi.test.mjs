@@ -63,7 +63,7 @@ describe('the module', { skip }, () => {
   test('refuses handles that are stale, made up or of the wrong kind', async () => {
     const { exports, lastError } = await instantiate();
     for (const handle of [0, 1, 0xffffffff, 0x100001]) {
-      for (const call of ['model_info', 'session_info', 'session_run', 'close']) {
+      for (const call of ['model_info', 'session_info', 'session_wake', 'session_run', 'close']) {
         assert.equal(exports[call](handle), 0, call);
         assert.equal(lastError().code, codes.BadHandle[0]);
       }

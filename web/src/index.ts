@@ -72,6 +72,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     source: toSource(location, options.request),
     variant,
     threads,
+    measuredThreads: options.threads === undefined,
     batch,
     inputShapes: options.inputShapes ?? {},
     assets,

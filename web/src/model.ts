@@ -42,11 +42,10 @@ export class Model {
   readonly outputs: readonly TensorInfo[];
   /** The model's `userDefinedMetadata`. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** Threads that take part in a run. */
-  readonly threads: number;
   /** Multiply-accumulates of one run. */
   readonly macs: number;
 
+  #threads: number;
   #timing: Timing = { prepare: 0, run: 0 };
   #memory: MemoryFigures;
   #tail: Promise<unknown> = Promise.resolve();
@@ -65,7 +64,7 @@ export class Model {
     this.inputs = reply.inputs;
     this.outputs = reply.outputs;
     this.metadata = JSON.parse(reply.metadata) as Record<string, unknown>;
-    this.threads = reply.threads;
+    this.#threads = reply.threads;
     this.macs = reply.macs;
     this.#memory = reply.memory;
   }
@@ -143,6 +142,14 @@ export class Model {
     return this.#memory;
   }
 
+  /**
+   * Threads that take part in the next run. Unless `loadModel` was given a number, the first runs try several, and the
+   * later ones keep the fastest.
+   */
+  get threads(): number {
+    return this.#threads;
+  }
+
   get timing(): Timing {
     return this.#timing;
   }
@@ -218,6 +225,7 @@ export class Model {
   #finish(reply: RunReply): NamedArrays {
     if (reply.input) this.#inputBuffer = reply.input;
     this.#timing = reply.timing;
+    this.#threads = reply.threads;
     if (reply.totalBytes !== this.#memory.total) this.#memory = { ...this.#memory, total: reply.totalBytes };
     const named: NamedArrays = {};
     this.outputs.forEach((output, i) => (named[output.name] = arrayOver(output, reply.outputs[i]!)));

@@ -11,7 +11,9 @@ export interface LoadRequest {
   readonly backend: Backend;
   readonly source: ModelSource;
   readonly variant: Variant;
+  /** Those that there are, of which the engine uses the fastest number with `measuredThreads`. */
   readonly threads: number;
+  readonly measuredThreads: boolean;
   readonly batch: number;
   readonly inputShapes: Readonly<Record<string, readonly number[]>>;
   readonly assets: string;
@@ -75,6 +77,7 @@ export interface RunReply {
   readonly outputs: readonly ArrayBuffer[];
   readonly input: ArrayBuffer | null;
   readonly timing: Timing;
+  readonly threads: number;
   readonly totalBytes: number;
 }
 

@@ -160,8 +160,8 @@ export interface LoadOptions {
   /** How often in a row a lost GPU is rebuilt, and after how many milliseconds first. Default: 3 times, 500 ms. */
   readonly recovery?: { readonly rebuilds?: number; readonly backoff?: number };
   /**
-   * Threads to use at most, 1 to 16. More than one needs a cross-origin isolated page; elsewhere one is used. Default:
-   * the machine's cores, at most 4.
+   * Threads to use, 1 to 16. More than one needs a cross-origin isolated page; elsewhere one is used. Default: the
+   * number of the machine's cores, at most 4, that the model's first runs show to be fastest.
    */
   readonly threads?: number;
   /** What an open first dimension of the inputs becomes. Default: 1. */

@@ -8,10 +8,13 @@ import { build } from 'esbuild';
 const folder = mkdtempSync(join(tmpdir(), 'linnet-web-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-/** The module at `path`, relative to the repository's root. */
-export async function importTypeScript(path) {
+/** The address of the bundled module at `path`, relative to the repository's root. It is there while this process is. */
+export async function bundleTypeScript(path) {
   const outfile = join(folder, `${path.replaceAll('/', '_')}.mjs`);
   const entry = fileURLToPath(new URL(`../../${path}`, import.meta.url));
   await build({ entryPoints: [entry], outfile, bundle: true, format: 'esm', platform: 'neutral', logLevel: 'error' });
-  return import(pathToFileURL(outfile).href);
+  return pathToFileURL(outfile).href;
 }
+
+/** The module at `path`, relative to the repository's root. */
+export const importTypeScript = async (path) => import(await bundleTypeScript(path));

@@ -98,10 +98,15 @@ uint32_t Lowering::held_rows(ValueId id) const {
   return held != held_rows_.end() ? held->second : static_cast<uint32_t>(shape(id)[0] * shape(id)[1]);
 }
 
-void Lowering::emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters) {
+void Lowering::emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters,
+                    uint32_t least_chunk) {
   if (chain_ != nullptr) return chain_->add(op, cost, parameters);
   const uint32_t threads = cost < parallel_cost_ ? 1 : std::min(units, static_cast<uint32_t>(threads_));
-  plan_.append_step({op, 0, units, node_, std::max(threads, 1u)}, parameters);
+  // A step that is just worth sharing makes two chunks; more would not pay for their claims.
+  const int64_t chunk = cost > 0 ? int64_t{units} * parallel_cost_ / (2 * cost) : 1;
+  plan_.append_step({op, 0, units, node_, std::max(threads, 1u),
+                     static_cast<uint32_t>(std::clamp<int64_t>(chunk, std::max(least_chunk, 1u), units))},
+                    parameters);
 }
 
 void Lowering::need_scratch(uint64_t bytes) {
@@ -189,7 +194,10 @@ Result<void> Lowering::lower_chain(const RowChain& chain) {
   append_params(words, RowChainParams{state.stages, chain.group_rows, static_cast<uint32_t>(held_bytes)});
   words.insert(words.end(), state.words.begin(), state.words.end());
   need_scratch(held_bytes + state.scratch_bytes);
-  emit(PlanOp::RowChain, static_cast<uint32_t>(y[0] * y[1]), state.cost, words);
+  // A thread takes its share as a whole: every claim computes the rows again that it shares with the one
+  // before.
+  const auto units = static_cast<uint32_t>(y[0] * y[1]), threads = static_cast<uint32_t>(threads_);
+  emit(PlanOp::RowChain, units, state.cost, words, (units + threads - 1) / threads);
   return {};
 }
 

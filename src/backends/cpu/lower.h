@@ -42,8 +42,9 @@ class Lowering {
   uint32_t chain_rows() const { return chain_ == nullptr ? 0 : chain_->rows; }
 
   // Appends one step of the node being lowered. `cost` is its work in multiply-adds or as many memory
-  // accesses: small steps stay on one thread.
-  void emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters);
+  // accesses: small steps stay on one thread. Threads claim no fewer than `least_chunk` units at once.
+  void emit(PlanOp op, uint32_t units, int64_t cost, std::span<const uint32_t> parameters,
+            uint32_t least_chunk = 1);
   // Every thread has at least so much scratch.
   void need_scratch(uint64_t bytes);
 

@@ -168,6 +168,7 @@ export class Engine {
     threads: number,
     batch: number,
     inputShapes: Readonly<Record<string, readonly number[]>>,
+    measuredThreads = false,
   ): { handle: number; description: SessionDescription } {
     const shapes = Object.entries(inputShapes);
     const names = shapes.map(([name]) => new TextEncoder().encode(name));
@@ -176,6 +177,7 @@ export class Engine {
     try {
       this.#setU32(spec + CompileSpec.batch, batch);
       this.#setU32(spec + CompileSpec.threads, threads);
+      this.#setU32(spec + CompileSpec.measured_threads, measuredThreads ? 1 : 0);
       this.#setU32(spec + CompileSpec.shapes, list);
       this.#setU32(spec + CompileSpec.shape_count, shapes.length);
       shapes.forEach(([name, dims], i) => {
@@ -195,6 +197,16 @@ export class Engine {
     } finally {
       for (const block of blocks) this.#release(block);
     }
+  }
+
+  /** Wakes the threads for a run that follows as soon as its inputs are written. */
+  wake(session: number): void {
+    if (this.#call((e) => e.session_wake(session)) === 0) throw this.#lastError();
+  }
+
+  /** Threads that take part in the next run. */
+  threads(session: number): number {
+    return this.#u32(this.#must((e) => e.session_info(session)) + SessionInfo.threads);
   }
 
   run(session: number): void {

@@ -56,7 +56,7 @@ class Loaded {
       readModel(engine, request.source, (progress) => send({ type: 'progress', progress })),
       ...helpers,
     ]);
-    const session = engine.compile(handle, threads, request.batch, request.inputShapes);
+    const session = engine.compile(handle, threads, request.batch, request.inputShapes, request.measuredThreads);
     engine.close(handle);
     return new Loaded(engine, session.handle, session.description, description.metadata, digest);
   }
@@ -78,6 +78,7 @@ class Loaded {
   }
 
   run(input: ArrayBuffer, outputs: readonly ArrayBuffer[]): RunReply {
+    this.engine.wake(this.session);
     this.#setInputs(input);
     return this.#infer(input, outputs, 0);
   }
@@ -98,6 +99,7 @@ class Loaded {
         }
         return this.engine.bytes.subarray(this.#prepared.address);
       });
+      this.engine.wake(this.session);
       this.engine.loadImage(this.session, input);
       return this.#infer(null, outputs, performance.now() - start);
     } finally {
@@ -132,7 +134,13 @@ class Loaded {
       new Uint8Array(buffer).set(this.engine.bytes.subarray(port.address, port.address + port.bytes));
       return buffer;
     });
-    return { outputs: results, input, timing: { prepare, run }, totalBytes: this.engine.bytes.length };
+    return {
+      outputs: results,
+      input,
+      timing: { prepare, run },
+      threads: this.engine.threads(this.session),
+      totalBytes: this.engine.bytes.length,
+    };
   }
 }
 

@@ -1,5 +1,5 @@
 // The few WASI calls that the engine refers to: it prints one line before it stops over an internal error, and reads the
-// clock to profile.
+// clock to profile and to find the number of threads.
 
 /** Text that the engine printed, latest last, cut to its end. */
 export interface Printed {

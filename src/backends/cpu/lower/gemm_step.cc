@@ -21,12 +21,18 @@ constexpr uint32_t divide_up(uint32_t a, uint32_t b) {
   return (a + b - 1) / b;
 }
 
-// As many blocks as the cache asks for, and no fewer than keep all threads equally busy.
-uint32_t block_rows_for(const GemmGrid& p, const TileSize& tile, uint32_t rows, uint32_t threads) {
+// Whole tiles, as many as the cache asks for, in blocks of about the same size.
+uint32_t block_rows_for(const GemmGrid& p, const TileSize& tile, uint32_t rows) {
   const uint32_t row_bytes = std::max(p.channels * tile.element_bytes, 1u);
   const uint32_t wanted = std::clamp(kBlockBytes / row_bytes, tile.rows, kMostBlockRows);
-  const uint32_t blocks = threads * divide_up(rows, wanted * threads);
-  return divide_up(divide_up(rows, blocks), tile.rows) * tile.rows;
+  return divide_up(divide_up(rows, divide_up(rows, wanted)), tile.rows) * tile.rows;
+}
+
+// Units to claim at once: each claim reads all weights, so that it should be a block, but no thread's share
+// may be less than some claims.
+uint32_t chunk_for(const GemmGrid& p, uint32_t rows, uint32_t threads) {
+  constexpr uint32_t kClaims = 2;
+  return std::max(std::min(p.block_rows, rows / threads / kClaims) / p.unit_rows, 1u);
 }
 
 // One tile of rows leaves nothing to share but columns.
@@ -80,19 +86,21 @@ Ref pack_bias(Lowering& lowering, ValueId id, uint32_t count, uint32_t padded) {
   });
 }
 
-uint32_t set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows) {
+SharedUnits set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows) {
   const uint32_t rows = p.batch * p.grid_h * p.grid_w;
   const auto threads = static_cast<uint32_t>(lowering.threads());
   p.merge_x = p.kernel_x > 1 && p.dilation_x == 1 && p.channels <= kMostMergedChannels ? 1 : 0;
   if (const uint32_t chain_rows = lowering.chain_rows(); chain_rows > 0) {
-    p.block_rows = block_rows_for(p, tile, chain_rows * p.grid_w, 1);
+    p.block_rows = block_rows_for(p, tile, chain_rows * p.grid_w);
     p.unit_rows = p.grid_w;
     p.block_columns = block_columns_for(p, tile, rows, threads, true);
   } else {
-    p.block_rows = p.unit_rows = block_rows_for(p, tile, rows, threads);
+    p.block_rows = block_rows_for(p, tile, rows);
+    p.unit_rows = tile.rows;
     p.block_columns = block_columns_for(p, tile, rows, threads, whole_rows);
   }
-  return divide_up(rows, p.unit_rows) * divide_up(p.out_channels, p.block_columns);
+  return {divide_up(rows, p.unit_rows) * divide_up(p.out_channels, p.block_columns),
+          chunk_for(p, rows, threads)};
 }
 
 void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId weights, ValueId bias,
@@ -125,7 +133,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
   const bool has_program = !epilogue.program.empty() && !epilogue.separate;
   params.has_epilogue = has_program ? 1 : 0;
   // An epilogue's program needs whole rows.
-  const uint32_t units =
+  const SharedUnits shared =
       set_blocks(lowering, params, {simd::kTileRows, kColumns, sizeof(float)}, has_program);
 
   std::vector<uint32_t> words;
@@ -136,7 +144,7 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
     scratch += scratch_of(epilogue.program);
   }
   lowering.need_scratch(scratch);
-  lowering.emit(PlanOp::Gemm, units, int64_t{rows} * columns * taps * channels, words);
+  lowering.emit(PlanOp::Gemm, shared.units, int64_t{rows} * columns * taps * channels, words, shared.chunk);
 }
 
 }  // namespace linnet::cpu

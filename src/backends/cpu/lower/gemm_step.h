@@ -17,9 +17,15 @@ struct TileSize {
   uint32_t element_bytes;  // of the input
 };
 
-// Sets merge_x, blocks and units of `p`, whose geometry is set, and gives the number of units. `whole_rows`:
-// no unit may have a part of the columns.
-uint32_t set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows);
+// What threads share of a step: see Lowering::emit.
+struct SharedUnits {
+  uint32_t units;
+  uint32_t chunk;
+};
+
+// Sets merge_x, blocks and units of `p`, whose geometry is set. `whole_rows`: no unit may have a part of the
+// columns.
+SharedUnits set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows);
 
 // Fills x, weights, bias, padding and blocks of `params`, whose geometry is set, and emits the step.
 // `weights` and `bias` (kNone: zeros) are constants; `row_major` says that the weights lie as

@@ -41,7 +41,7 @@ Result<bool> lower_quantized_conv2d(Lowering& lowering, const Node& node) {
   p.out_channels = static_cast<uint32_t>(y[3]);
   p.grid_stride_y = p.grid_stride_x = 1;
   set_window(p, window_of(node.attrs, x, w[0], w[1]));
-  const uint32_t units =
+  const SharedUnits shared =
       set_blocks(lowering, p, {simd::kDotTileRows, simd::kDotTileColumns, sizeof(int8_t)}, false);
   const auto padded = static_cast<uint32_t>(align_up(p.out_channels, simd::kDotTileColumns));
   p.x = lowering.ref(node.inputs[0]);
@@ -53,7 +53,7 @@ Result<bool> lower_quantized_conv2d(Lowering& lowering, const Node& node) {
   std::vector<uint32_t> words;
   append_params(words, p);
   lowering.need_scratch(grid_scratch(p, sizeof(int8_t)).end);
-  lowering.emit(PlanOp::QuantizedGemm, units, y.elements() * w[0] * w[1] * w[2], words);
+  lowering.emit(PlanOp::QuantizedGemm, shared.units, y.elements() * w[0] * w[1] * w[2], words, shared.chunk);
   return true;
 }
 

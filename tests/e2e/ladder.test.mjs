@@ -291,3 +291,29 @@ test('disposing while backends are tried leaves no worker', async () => {
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });
+
+test('a backend that hangs is given up, and the frame is answered', async () => {
+  const result = await inPage(async () => {
+    const expected = await expectedAnswers();
+    // The time that a backend has for an answer passes when the test says so.
+    const timers = [];
+    const { setTimeout: real } = globalThis;
+    globalThis.setTimeout = (task, wait, ...given) => {
+      if (wait === 15_000) timers.push(task);
+      return real(task, wait, ...given);
+    };
+    const model = await load({ wasm: { run: 20 }, webgpu: { run: 5, hangInRun: 16 }, webgl2: { run: 30 } });
+    await decided(model);
+    let wrong = 0;
+    for (let k = 0; k < 8; ++k) {
+      const answer = model.run(frame(k));
+      await new Promise((resolve) => real(resolve, 50));
+      timers.splice(0).forEach((task) => task());
+      wrong += (await answer).answers.join() !== expected[k % 5];
+    }
+    const { losses } = model.choice.rungs.webgpu;
+    await model.dispose();
+    return { wrong, losses };
+  });
+  assert.deepEqual(result, { wrong: 0, losses: 1 });
+});

@@ -2,7 +2,7 @@
 // how each one seems to behave is the JSON in this script's address: {"webgpu": {"run": 3, "off": 0.1}}. `run`:
 // milliseconds that a run is said to take; `off`: what its results are off by; `refuse`: why it cannot be loaded; `nan`:
 // after how many runs its results are no numbers; `slow`: milliseconds that loading takes longer; `loseInRun`: every how
-// many runs it is lost. A page orders losses through the channel 'fake rungs'.
+// many runs it is lost; `hangInRun`: after how many it never answers again. A page orders losses through the channel 'fake rungs'.
 import '/linnet/engine_worker.js';
 
 const behaviours = JSON.parse(decodeURIComponent(self.location.pathname.split('/')[2]));
@@ -23,6 +23,7 @@ self.onmessage = async (event) => {
   if (data.type !== 'load') {
     if (data.type === 'run' || data.type === 'image') {
       runs += 1;
+      if (how.hangInRun && runs >= how.hangInRun) return;
       // A lost device never answers.
       if (how.loseInRun && runs % how.loseInRun === 0) {
         lost = true;

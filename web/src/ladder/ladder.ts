@@ -40,6 +40,7 @@ export class Ladder implements Runner {
   readonly #rungs: (Rung | null)[] = [null, null, null];
   readonly #opening: (Channel | null)[] = [null, null, null];
   readonly #kept = new Kept();
+  readonly #probing = new AbortController();
   readonly #first: LoadReply;
   #live: Live | null = null;
   #active: number = wasm;
@@ -86,6 +87,7 @@ export class Ladder implements Runner {
   end(error: LinnetError): void {
     if (this.#ended) return;
     this.#ended = error;
+    this.#probing.abort();
     clearTimeout(this.#timer);
     globalThis.document?.removeEventListener('visibilitychange', this.#onVisibility);
     for (const channel of this.#opening) channel?.end(error);
@@ -154,7 +156,7 @@ export class Ladder implements Runner {
     const wanted = this.options.backends;
     const tries = !safeMode && wanted.some((backend) => backend !== 'wasm');
     const [adapters, record, live] = await Promise.all([
-      tries ? probeAdapters(assets) : { webgpu: null, webgl2: null },
+      tries ? probeAdapters(assets, this.#probing.signal) : { webgpu: null, webgl2: null },
       tries && this.options.remember ? recall(digest) : '',
       Live.create(new URL('linnet-live.wasm', assets).href),
     ]);

@@ -4,8 +4,8 @@ import type { Adapters } from '../protocol.js';
 const none: Adapters = { webgpu: null, webgl2: null };
 const patience = 5000;
 
-/** The adapters' names; null where there is none, or where asking takes too long. */
-export function probeAdapters(assets: string): Promise<Adapters> {
+/** The adapters' names; null where there is none, where asking takes too long, or once `signal` says to stop. */
+export function probeAdapters(assets: string, signal: AbortSignal): Promise<Adapters> {
   return new Promise((resolve) => {
     const worker = new Worker(new URL('probe_worker.js', assets), { type: 'module', name: 'linnet probe' });
     const end = (adapters: Adapters) => {
@@ -14,6 +14,7 @@ export function probeAdapters(assets: string): Promise<Adapters> {
       resolve(adapters);
     };
     const timer = setTimeout(() => end(none), patience);
+    signal.addEventListener('abort', () => end(none), { once: true });
     worker.onmessage = ({ data }: MessageEvent<Adapters>) => end(data);
     worker.onerror = (event) => {
       event.preventDefault();

@@ -275,7 +275,7 @@ void Ladder::advance(double now) {
     issued_ = false;
     runs_.clear();
     spent_ = 0;
-    warmups_left_ = limits_.warmup_runs;
+    warmups_left_ = rung == Rung::Wasm ? limits_.wasm_warmup_runs : limits_.warmup_runs;
     decided_ = false;
     changed();
     return;

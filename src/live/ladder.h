@@ -24,6 +24,8 @@ struct LadderLimits {
   // Of a rung's measurement: runs before it, runs at most, runs that suffice for a rung that cannot win, and
   // the time after which it ends with what there is.
   int warmup_runs = 1;
+  // WASM finds its number of threads in its first runs, while the browser still optimises its code.
+  int wasm_warmup_runs = 10;
   size_t most_runs = 9;
   size_t least_runs = 3;
   double measure_budget = 1500;

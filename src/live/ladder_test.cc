@@ -95,7 +95,7 @@ TEST(Ladder, MeasuresInBoundedRunsAndTime) {
   host.rung(Rung::WebGl2).run = 700;
   host.run_for(30'000);
   const LadderLimits limits;
-  EXPECT_EQ(host.count("measure wasm"), limits.warmup_runs + static_cast<int>(limits.most_runs));
+  EXPECT_EQ(host.count("measure wasm"), limits.wasm_warmup_runs + static_cast<int>(limits.most_runs));
   EXPECT_EQ(host.count("measure webgpu"), limits.warmup_runs + static_cast<int>(limits.most_runs));
   // Hopeless after a few; here even the time is up first.
   EXPECT_EQ(host.count("measure webgl2"), 3);

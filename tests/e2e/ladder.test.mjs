@@ -191,6 +191,30 @@ test('a hundred losses, a hundred recoveries, no wrong answer, nothing left behi
   await page.context().close();
 });
 
+test('exhausted memory and too many losses step down for this visit', async () => {
+  const result = await inPage(async () => {
+    const expected = await expectedAnswers();
+    const outcomes = [];
+    for (const [code, times] of [['OutOfMemory', 1], ['GpuFailed', 2]]) {
+      const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 }, webgl2: { run: 30 } }, { recovery: { rebuilds: 1, backoff: 1 } });
+      await decided(model);
+      for (let k = 0; k < times; ++k) {
+        await until(() => model.backend === 'webgpu', 'on WebGPU');
+        orders.postMessage({ lose: 'webgpu', code });
+        await until(() => model.choice.rungs.webgpu.losses === k + 1, 'the loss is counted');
+      }
+      const right = (await model.run(frame(1))).answers.join() === expected[1];
+      outcomes.push([right, model.backend, model.choice.rungs.webgpu.state, model.choice.rungs.webgpu.reason]);
+      await model.dispose();
+    }
+    return outcomes;
+  });
+  assert.deepEqual(result, [
+    [true, 'wasm', 'skipped', 'out of memory: the test took it'],
+    [true, 'wasm', 'skipped', 'lost 2 times, at last: the GPU failed: the test took it'],
+  ]);
+});
+
 test('images are answered through losses too, and closed', async () => {
   const result = await inPage(async () => {
     const canvas = new OffscreenCanvas(64, 48);

@@ -1,6 +1,6 @@
 # Tests of native builds: the unit tests beside their sources, the op suite, the fuzz targets.
 add_executable(linnet_optest tests/ops/optest.cc tests/ops/op_cases.cc tests/ops/chain_cases.cc
-               tests/ops/image_cases.cc)
+               tests/ops/image_cases.cc tests/ops/gpu_plans.cc)
 target_include_directories(linnet_optest PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(linnet_optest PRIVATE linnet_engine)
 set_target_properties(linnet_optest PROPERTIES EXCLUDE_FROM_ALL ON)

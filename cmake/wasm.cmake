@@ -9,9 +9,9 @@ foreach(function malloc calloc realloc aligned_alloc posix_memalign free)
   target_link_options(linnet PRIVATE -Wl,--wrap=${function})
 endforeach()
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
-set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc)
+set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/gpu_exports.cc src/abi/heap.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd/|backends/cpu/kernels/|runtime/|vision/rows)")
-list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/profile.cc)
+list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/profile.cc ${PROJECT_SOURCE_DIR}/src/runtime/compile_gpu.cc)
 # Optimised together at link time, which drops what no caller needs. Kernels keep the code that they were compiled to.
 set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS "-Oz;-flto")
 # -O0 is for clang's driver alone: it would run any wasm-opt on the path, and Debian's refuses relaxed SIMD.
@@ -47,6 +47,15 @@ if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
     -nostartfiles -Wl,--no-entry,--stack-first,-z,stack-size=16384 -Wl,--gc-sections,--strip-all,-O3)
 endif()
 
+# linnet-gpu.wasm: compiles graphs that the engine hands over for GPUs. It has neither formats nor passes nor kernels.
+if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
+  add_executable(linnet-gpu src/abi/abort.cc src/abi/gpu_exports.cc)
+  target_link_libraries(linnet-gpu PRIVATE linnet_engine)
+  target_link_options(linnet-gpu PRIVATE
+    -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576
+    -Wl,--gc-sections,--strip-all,-O3,--compress-relocations,-mllvm,-enable-merge-functions)
+endif()
+
 # The op suite as a WASI command. Only the ops' own files hold cases; theirs here come before the engine's.
 file(GLOB op_sources CONFIGURE_DEPENDS src/ops/*.cc)
 list(FILTER op_sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
@@ -54,7 +63,7 @@ add_library(linnet_ops_with_cases STATIC EXCLUDE_FROM_ALL ${op_sources})
 target_compile_definitions(linnet_ops_with_cases PRIVATE LINNET_OP_CASES)
 target_link_libraries(linnet_ops_with_cases PUBLIC linnet_engine)
 add_executable(linnet_optest EXCLUDE_FROM_ALL tests/ops/optest.cc tests/ops/op_cases.cc tests/ops/chain_cases.cc
-               tests/ops/image_cases.cc)
+               tests/ops/image_cases.cc tests/ops/gpu_plans.cc)
 target_include_directories(linnet_optest PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(linnet_optest PRIVATE linnet_ops_with_cases)
 if(LINNET_WASM_THREADS)

@@ -12,7 +12,11 @@
 #include "abi/layout.h"
 #include "base/handles.h"
 #include "formats/tfjs/tfjs_model.h"
+#include "graph/flat.h"
 #include "graph/op_def.h"
+#include "graph/subgraph.h"
+#include "graph/verify.h"
+#include "passes/pipeline.h"
 #include "runtime/compile.h"
 #include "runtime/profile.h"
 #include "vision/preprocess.h"
@@ -66,10 +70,20 @@ struct OpenSession {
   ProfileInfo profile;
 };
 
-// What a handle names: one of the two.
+// A graph for the module that compiles it for a GPU.
+struct OpenGraph {
+  Graph graph;
+  std::vector<u32> words;
+  std::vector<ptr> constants;
+  std::vector<u32> constant_bytes;
+  GraphInfo info;
+};
+
+// What a handle names: one of the three.
 struct Object {
   std::unique_ptr<OpenModel> model;
   std::unique_ptr<OpenSession> session;
+  std::unique_ptr<OpenGraph> graph;
 };
 
 struct State {
@@ -101,6 +115,13 @@ Result<OpenSession*> find_session(u32 handle) {
   return object->session.get();
 }
 
+Result<OpenGraph*> find_graph(u32 handle) {
+  Object* object = state.handles.get(handle);
+  if (object == nullptr || !object->graph)
+    return fail(ErrorCode::BadHandle, "%u is not an open graph", handle);
+  return object->graph.get();
+}
+
 Result<u32> open_model(std::string_view json) {
   TRY_ASSIGN(auto tfjs, TfjsModel::parse(json));
   auto model = std::make_unique<OpenModel>();
@@ -115,7 +136,7 @@ Result<u32> open_model(std::string_view json) {
                  .shard_count = static_cast<u32>(model->shards.size()),
                  .metadata = address(metadata.data()),
                  .metadata_bytes = static_cast<u32>(metadata.size())};
-  return state.handles.add(std::make_unique<Object>(Object{std::move(model), nullptr}));
+  return state.handles.add(std::make_unique<Object>(Object{std::move(model), nullptr, nullptr}));
 }
 
 Result<ptr> find_shard_room(u32 handle, u32 shard) {
@@ -155,7 +176,7 @@ PortInfo describe_port(const PlanPort& port, const TensorView& view) {
   return info;
 }
 
-Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
+Result<Graph> graph_of(u32 handle, const CompileSpec& spec) {
   TRY_ASSIGN(OpenModel * model, find_model(handle));
   TfjsOptions options;
   options.batch = static_cast<int>(spec.batch);
@@ -167,13 +188,17 @@ Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
     options.input_shapes[std::string(text_at(shape.name, shape.name_bytes))].assign(shape.dims,
                                                                                     shape.dims + shape.rank);
   }
-  TRY_ASSIGN(Graph graph, model->tfjs->to_graph(options));
+  return model->tfjs->to_graph(options);
+}
+
+// Compiles a graph for the CPU and opens a session on it.
+Result<u32> open_session(Graph graph, u32 threads, bool measured_threads) {
   auto open = std::make_unique<OpenSession>();
   CompileReport report;
-  TRY_ASSIGN(open->session, compile_cpu(std::move(graph),
-                                        {.threads = static_cast<int>(spec.threads),
-                                         .measured_threads = spec.measured_threads != 0},
-                                        &report));
+  TRY_ASSIGN(
+      open->session,
+      compile_cpu(std::move(graph),
+                  {.threads = static_cast<int>(threads), .measured_threads = measured_threads}, &report));
   Session& session = *open->session;
   for (size_t i = 0; i < session.inputs().size(); ++i)
     open->inputs.push_back(describe_port(session.inputs()[i], session.input(i)));
@@ -192,7 +217,49 @@ Result<u32> compile_session(u32 handle, const CompileSpec& spec) {
                 .scratch_bytes = static_cast<u32>(plan.total_arena_bytes() - plan.scratch_offset),
                 .weights_bytes = static_cast<u32>(plan.weights_bytes()),
                 .resident_bytes = static_cast<u32>(session.resident_bytes())};
-  return state.handles.add(std::make_unique<Object>(Object{nullptr, std::move(open)}));
+  return state.handles.add(std::make_unique<Object>(Object{nullptr, std::move(open), nullptr}));
+}
+
+Result<u32> compile_session(u32 model, const CompileSpec& spec) {
+  TRY_ASSIGN(Graph graph, graph_of(model, spec));
+  return open_session(std::move(graph), spec.threads, spec.measured_threads != 0);
+}
+
+Result<u32> open_graph(u32 model, const CompileSpec& spec) {
+  auto open = std::make_unique<OpenGraph>();
+  TRY_ASSIGN(open->graph, graph_of(model, spec));
+  Graph& graph = open->graph;
+  TRY(verify(graph));
+  // GPUs have no kernels for codes.
+  graph.ranges.clear();
+  TRY(run_passes(graph));
+  open->words = flatten_graph(graph);
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Tensor& constant = graph.value(id).constant;
+    open->constants.push_back(constant.empty() ? 0 : address(constant.data()));
+    open->constant_bytes.push_back(constant.empty() ? 0 : static_cast<u32>(constant.bytes()));
+  }
+  open->info = {.macs = 0,
+                .words = address(open->words.data()),
+                .word_count = static_cast<u32>(open->words.size()),
+                .constants = address(open->constants.data()),
+                .constant_bytes = address(open->constant_bytes.data())};
+  for (const Node& node : graph.nodes()) open->info.macs += static_cast<f64>(node_macs(graph, node));
+  return state.handles.add(std::make_unique<Object>(Object{nullptr, nullptr, std::move(open)}));
+}
+
+Result<u32> compile_nodes(u32 handle, u32 first, u32 last) {
+  TRY_ASSIGN(OpenGraph * open, find_graph(handle));
+  if (last >= open->graph.node_count())
+    return fail(ErrorCode::InvalidArgument, "the graph has no node %u", last);
+  if (first <= last) return open_session(extract_nodes(open->graph, first, last), 1, false);
+  Graph inputs;
+  for (const GraphPort& port : open->graph.inputs) {
+    const Value& value = open->graph.value(port.value);
+    inputs.inputs.push_back({port.name, inputs.add_input(port.name, value.dtype, value.shape)});
+  }
+  inputs.outputs = inputs.inputs;
+  return open_session(std::move(inputs), 1, false);
 }
 
 NodeInfo describe_node(const PlanNode& node, const NodeProfile& profile) {
@@ -301,6 +368,7 @@ u32 given(const Result<u32>& result) {
   extern "C" __attribute__((export_name(#name))) result linnet_##name arguments;
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments)
 #define LINNET_ABI_LIVE_FUNCTION(result, name, arguments)
+#define LINNET_ABI_GPU_FUNCTION(result, name, arguments)
 #include "abi/abi.def"
 
 u32 linnet_abi_hash() {
@@ -365,6 +433,19 @@ u32 linnet_session_compile(u32 model, ptr compile_spec) {
   return given(compile_session(model, *at<const CompileSpec>(compile_spec)));
 }
 
+u32 linnet_graph_open(u32 model, ptr compile_spec) {
+  return given(open_graph(model, *at<const CompileSpec>(compile_spec)));
+}
+
+ptr linnet_graph_info(u32 graph) {
+  const Result<OpenGraph*> open = find_graph(graph);
+  return open ? address(&(*open)->info) : keep(open.error());
+}
+
+u32 linnet_graph_session(u32 graph, u32 first, u32 last) {
+  return given(compile_nodes(graph, first, last));
+}
+
 ptr linnet_session_info(u32 session) {
   const Result<OpenSession*> open = find_session(session);
   return open ? address(&(*open)->info) : keep(open.error());
@@ -399,7 +480,7 @@ u32 linnet_image_load(u32 session, u32 input) {
 
 u32 linnet_close(u32 handle) {
   if (state.handles.remove(handle)) return 1;
-  return keep(fail(ErrorCode::BadHandle, "%u is not an open model or session", handle).error());
+  return keep(fail(ErrorCode::BadHandle, "%u is not an open model, session or graph", handle).error());
 }
 
 }  // namespace linnet::abi

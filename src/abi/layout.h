@@ -23,6 +23,7 @@ static_assert(sizeof(void*) == sizeof(ptr), "the boundary is that of wasm32");
 #define LINNET_ABI_FUNCTION(result, name, arguments)
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments)
 #define LINNET_ABI_LIVE_FUNCTION(result, name, arguments)
+#define LINNET_ABI_GPU_FUNCTION(result, name, arguments)
 #include "abi/abi.def"
 #undef LINNET_ABI_CONSTANT
 #undef LINNET_ABI_STRUCT
@@ -32,6 +33,7 @@ static_assert(sizeof(void*) == sizeof(ptr), "the boundary is that of wasm32");
 #undef LINNET_ABI_FUNCTION
 #undef LINNET_ABI_THREAD_FUNCTION
 #undef LINNET_ABI_LIVE_FUNCTION
+#undef LINNET_ABI_GPU_FUNCTION
 
 // FNV-1a.
 constexpr u32 mix(u32 hash, std::string_view text) {
@@ -54,6 +56,7 @@ consteval u32 layout_hash() {
 #define LINNET_ABI_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_LIVE_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
+#define LINNET_ABI_GPU_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #include "abi/abi.def"
 #undef LINNET_ABI_CONSTANT
 #undef LINNET_ABI_STRUCT
@@ -63,6 +66,7 @@ consteval u32 layout_hash() {
 #undef LINNET_ABI_FUNCTION
 #undef LINNET_ABI_THREAD_FUNCTION
 #undef LINNET_ABI_LIVE_FUNCTION
+#undef LINNET_ABI_GPU_FUNCTION
 #define LINNET_ERROR(name, number, title) hash = mix(mix(hash, #name), u32{number});
 #include "base/errors.def"
 #undef LINNET_ERROR

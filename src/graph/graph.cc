@@ -124,6 +124,13 @@ Result<ValueId> Graph::add(Op op, std::string name, std::vector<ValueId> operand
   return nodes_[id].outputs[0];
 }
 
+NodeId Graph::append_node(Node node) {
+  const NodeId id = static_cast<NodeId>(nodes_.size());
+  for (ValueId output : node.outputs) values_[output].producer = id;
+  nodes_.push_back(std::move(node));
+  return id;
+}
+
 Result<void> Graph::infer(NodeId id) {
   const Node& node = nodes_[id];
   std::vector<Value*> results;

@@ -110,6 +110,10 @@ class Graph {
   // The same for a node of one result, and gives that result.
   Result<ValueId> add(Op op, std::string name, std::vector<ValueId> operands, Attrs attrs = {});
 
+  // Appends a node whose results are values that are there already, with types that its shape rule gave
+  // before.
+  NodeId append_node(Node node);
+
   // The value called `name`, or kNone.
   ValueId find_value(std::string_view name) const;
   std::string unique_name(std::string_view base) const;

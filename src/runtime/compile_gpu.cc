@@ -1,9 +1,6 @@
 #include "runtime/compile_gpu.h"
 
 #include "backends/webgpu/lower.h"
-#include "graph/op_def.h"
-#include "graph/verify.h"
-#include "passes/pipeline.h"
 #include "plan/placement.h"
 
 namespace linnet {
@@ -19,11 +16,7 @@ Result<void> fits_binding(const char* what, uint64_t bytes, const gpu::Target& t
 
 }  // namespace
 
-Result<gpu::GpuPlan> compile_gpu(Graph graph, const gpu::Target& target, GpuCompileReport* report) {
-  TRY(verify(graph));
-  TRY(run_passes(graph));
-  if (report != nullptr)
-    for (const Node& node : graph.nodes()) report->macs += node_macs(graph, node);
+Result<gpu::GpuPlan> compile_gpu(const Graph& graph, const gpu::Target& target) {
   TRY_ASSIGN(Placement placement, place_values(graph, gpu::can_overwrite));
   gpu::GpuPlan plan;
   // Results are written four elements at a time.

@@ -1,4 +1,4 @@
-// From a graph to a GPU plan: passes, placement, lowering.
+// From an optimised graph to a GPU plan: placement and lowering.
 #pragma once
 
 #include "backends/gpu/plan.h"
@@ -7,12 +7,8 @@
 
 namespace linnet {
 
-struct GpuCompileReport {
-  int64_t macs = 0;
-};
-
-// Compiles for a GPU. The plan shares the graph's constants until its weights are packed. `report` may be
-// null.
-Result<gpu::GpuPlan> compile_gpu(Graph graph, const gpu::Target& target, GpuCompileReport* report);
+// Lowers a graph that the passes have been over. Reads no element of its constants before a piece of the
+// weights is filled. Fails with TooLarge where the target's limits do not allow the model.
+Result<gpu::GpuPlan> compile_gpu(const Graph& graph, const gpu::Target& target);
 
 }  // namespace linnet

@@ -78,6 +78,7 @@ export async function runInPage(page, url, inputs, options = {}, repeat = 1) {
         allocations: after.allocations - before.allocations,
         growth: after.liveBytes - before.liveBytes,
         memory: model.memory(),
+        backend: model.backend,
         variant: model.variant,
         threads: model.threads,
         milliseconds: times.sort((a, b) => a - b)[times.length >> 1] ?? model.timing.run,

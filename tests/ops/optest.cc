@@ -1,6 +1,7 @@
 // The op suite: every op's cases, compiled for this target and compared with the reference kernels, and
 // images against the definition of preprocessing. Builds natively and for each WebAssembly variant. `--export
-// DIR` writes the cases, their data and the reference's results instead, for comparison with TensorFlow.js.
+// DIR` writes the cases, their data and the reference's results instead, for comparison with TensorFlow.js;
+// `--export-webgpu DIR` their GPU plans too.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -9,6 +10,8 @@
 #include "graph/op_def.h"
 #include "graph/text.h"
 #include "runtime/compile.h"
+#include "tests/ops/files.h"
+#include "tests/ops/gpu_plans.h"
 #include "tests/ops/image_cases.h"
 #include "tests/ops/op_cases.h"
 
@@ -138,29 +141,10 @@ bool passes_fused(const OpCase& op_case) {
   return good;
 }
 
-bool write_file(const std::string& path, const void* data, size_t bytes) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return false;
-  const bool written = std::fwrite(data, 1, bytes, file) == bytes;
-  return std::fclose(file) == 0 && written;
-}
-
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (char c : text) {
-    if (c == '\n')
-      result += "\\n";
-    else if (c == '"' || c == '\\')
-      result += std::string("\\") + c;
-    else
-      result += c;
-  }
-  return result + "\"";
-}
-
 // cases.json: [{name, op, tolerance, text, values: {name: {dtype, shape, file, output}}}], where values are
-// the inputs, constants and outputs, and files hold raw little-endian elements.
-int export_cases(const std::string& folder) {
+// the inputs, constants and outputs, and files hold raw little-endian elements. With a
+// target each has its GPU plan as `plan`.
+int export_cases(const std::string& folder, const gpu::Target* target) {
   std::string json = "[";
   int number = 0;
   for (const OpCase& op_case : op_cases()) {
@@ -191,7 +175,16 @@ int export_cases(const std::string& folder) {
               ", \"file\": " + quoted(file) + ", \"output\": " + (is_output ? "true" : "false") + "}";
       first = false;
     }
-    json += "}}";
+    json += "}";
+    if (target != nullptr) {
+      auto plan = export_gpu_plan(graph, *target, folder, number);
+      if (!plan) {
+        std::printf("%s: %s\n", op_case.name.c_str(), plan.error().detail());
+        return 1;
+      }
+      json += ", \"plan\": " + *plan;
+    }
+    json += "}";
     ++number;
   }
   json += "\n]\n";
@@ -219,10 +212,15 @@ int run_all() {
 }  // namespace linnet::tests
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--export") == 0) return linnet::tests::export_cases(argv[2]);
+  using namespace linnet;
+  if (argc == 3 && std::strcmp(argv[1], "--export") == 0) return tests::export_cases(argv[2], nullptr);
+  if (argc == 3 && std::strcmp(argv[1], "--export-webgpu") == 0) {
+    const gpu::Target target{.api = gpu::Api::WebGpu, .software = true};
+    return tests::export_cases(argv[2], &target);
+  }
   if (argc > 1) {
-    std::printf("usage: linnet_optest [--export DIR]\n");
+    std::printf("usage: linnet_optest [--export DIR | --export-webgpu DIR]\n");
     return 2;
   }
-  return linnet::tests::run_all();
+  return tests::run_all();
 }

@@ -21,7 +21,7 @@ if (!process.argv.includes('--no-wasm')) {
   for (const variant of variants) {
     const folder = dirname(moduleOf(variant));
     run('cmake', '--preset', `wasm-${variant}`, '-B', folder, '--log-level=WARNING');
-    run('cmake', '--build', folder, '--target', 'linnet', ...(variant === 'simd' ? ['linnet-live'] : []));
+    run('cmake', '--build', folder, '--target', 'linnet', ...(variant === 'simd' ? ['linnet-live', 'linnet-gpu'] : []));
   }
 }
 rmSync(dist, { recursive: true, force: true });
@@ -29,6 +29,8 @@ mkdirSync(dist, { recursive: true });
 for (const variant of variants)
   if (existsSync(moduleOf(variant))) copyFileSync(moduleOf(variant), resolve(dist, `linnet-${variant}.wasm`));
 if (existsSync(liveModule)) copyFileSync(liveModule, resolve(dist, 'linnet-live.wasm'));
+const gpuModule = resolve(builds, 'wasm-simd/linnet-gpu.wasm');
+if (existsSync(gpuModule)) copyFileSync(gpuModule, resolve(dist, 'linnet-gpu.wasm'));
 
 run(process.execPath, resolve(web, 'scripts/generate_abi.mjs'));
 await build({
@@ -37,6 +39,7 @@ await build({
     engine_worker: resolve(web, 'src/worker/engine_worker.ts'),
     helper_worker: resolve(web, 'src/worker/helper_worker.ts'),
     probe_worker: resolve(web, 'src/worker/probe_worker.ts'),
+    gpu: resolve(web, 'src/gpu/backend.ts'),
   },
   outdir: dist,
   bundle: true,

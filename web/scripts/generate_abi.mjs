@@ -24,10 +24,12 @@ const structs = new Map();
 const functions = [];
 const threadFunctions = [];
 const liveFunctions = [];
+const gpuFunctions = [];
 const functionsOf = {
   LINNET_ABI_FUNCTION: functions,
   LINNET_ABI_THREAD_FUNCTION: threadFunctions,
   LINNET_ABI_LIVE_FUNCTION: liveFunctions,
+  LINNET_ABI_GPU_FUNCTION: gpuFunctions,
 };
 const defs = entries('src/abi/abi.def');
 
@@ -71,7 +73,8 @@ for (const [macro, rest] of defs) {
       break;
     case 'LINNET_ABI_FUNCTION':
     case 'LINNET_ABI_THREAD_FUNCTION':
-    case 'LINNET_ABI_LIVE_FUNCTION': {
+    case 'LINNET_ABI_LIVE_FUNCTION':
+    case 'LINNET_ABI_GPU_FUNCTION': {
       const [, result, name, args] = rest.match(/^(\w+), (\w+), (\(.*\))$/);
       functionsOf[macro].push({ result, name, args });
       mixText(result + name + args);
@@ -103,6 +106,7 @@ const text = [
     enumOf(name, [...struct.fields.map((field) => `${field.name} = ${field.offset}`), `sizeof = ${struct.size}`]),
   ),
   `export interface EngineExports {\n${functions.map(signature).join('\n')}\n}\n`,
+  `export interface GpuExports {\n${gpuFunctions.map(signature).join('\n')}\n}\n`,
   `export interface LiveExports {\n${liveFunctions.map(signature).join('\n')}\n}\n`,
   `export interface HelperExports {\n${threadFunctions.map(signature).join('\n')}\n}\n`,
   '// The number of each error code at the boundary, and the words that open its messages.',

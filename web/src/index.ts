@@ -59,8 +59,8 @@ const tried: readonly Backend[] = [];
  */
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
   const { backend = 'auto', batch = 1, signal } = options;
-  if (backend !== 'auto' && backend !== 'wasm')
-    throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto or wasm`);
+  if (!['auto', 'wasm', 'webgpu'].includes(backend))
+    throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto, wasm or webgpu`);
   if (!Number.isInteger(batch) || batch < 1)
     throw new LinnetError('InvalidArgument', `batch is ${batch}; it must be a whole number of at least 1`);
   const { variant, threads } = chooseVariant(detectCapabilities(), toThreads(options.threads), options.variant);
@@ -68,7 +68,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   const assets = new URL(options.assets ? `${options.assets}`.replace(/\/?$/, '/') : '.', import.meta.url).href;
   const request: LoadRequest = {
     type: 'load',
-    backend: 'wasm',
+    backend: backend === 'auto' ? 'wasm' : backend,
     source: toSource(location, options.request),
     variant,
     threads,

@@ -8,8 +8,8 @@ export type ModelSource =
 
 export interface LoadRequest {
   readonly type: 'load';
-  readonly backend: Backend;
   readonly source: ModelSource;
+  readonly backend: Backend;
   readonly variant: Variant;
   /** Those that there are, of which the engine uses the fastest number with `measuredThreads`. */
   readonly threads: number;

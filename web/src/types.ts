@@ -145,8 +145,8 @@ export type WorkerImage = ImageBitmap | ImageData | VideoFrame;
 export type ImageInput = WorkerImage | Blob | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas;
 
 export interface LoadOptions {
-  /** auto, the default, picks the fastest correct one, measured on this device; or wasm. */
-  readonly backend?: 'auto' | 'wasm';
+  /** auto, the default, picks the fastest correct one, measured on this device; or a certain one. */
+  readonly backend?: 'auto' | 'wasm' | 'webgpu';
   /** What auto may choose among, beside wasm. Default: all there are. */
   readonly backends?: readonly Backend[];
   /** WebAssembly alone, whatever there is. */

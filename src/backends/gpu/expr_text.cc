@@ -53,6 +53,17 @@ constexpr std::string_view kPow =
     "  m = pick4(below * gt4(fract(half_b), vec4f(0.0)), -m, m);\n"
     "  m = pick4(below * gt4(fract(b), vec4f(0.0)), sqrt(a), m);\n"
     "  return pick4(eq4(b, vec4f(0.0)), vec4f(1.0), m);";
+// Cephes' polynomials within an eighth of a turn: what devices have is as coarse as 2^-11. `b` quarter turns
+// are added.
+constexpr std::string_view kTrig =
+    "  @vec4f k = round4(a * 0.6366197724);\n"
+    "  @vec4f r = (a - k * 1.5703125) - k * 4.838267949e-4;\n  @vec4f r2 = r * r;\n"
+    "  @vec4f s = r + r * r2 * ((-1.9515295891e-4 * r2 + 8.3321608736e-3) * r2 - 1.6666654611e-1);\n"
+    "  @vec4f c = vec4f(1.0) - 0.5 * r2 +\n"
+    "      r2 * r2 * ((2.443315711809948e-5 * r2 - 1.388731625493765e-3) * r2 + 4.166664568298827e-2);\n"
+    "  @vec4f q = k + b - 4.0 * floor((k + b) * 0.25);\n"
+    "  @vec4f v = pick4(eq4(abs(q - vec4f(2.0)), vec4f(1.0)), c, s);\n"
+    "  return pick4(gt4(q, vec4f(1.5)), -v, v);";
 constexpr Function kFunctions[] = {
     {"pow4", kPow, kPow, 2},
     // By the exponential: what devices have overflows early or is coarse.
@@ -64,8 +75,9 @@ constexpr Function kFunctions[] = {
     {"sqrt4", "return sqrt(a);", "return sqrt(a);", 1},
     {"exp4", "return exp(a);", "return exp(a);", 1},
     {"log4", "return log(a);", "return log(a);", 1},
-    {"sin4", "return sin(a);", "return sin(a);", 1},
-    {"cos4", "return cos(a);", "return cos(a);", 1},
+    {"sin4", "return trig4(a, vec4f(0.0));", "return trig4(a, vec4f(0.0));", 1},
+    {"cos4", "return trig4(a, vec4f(1.0));", "return trig4(a, vec4f(1.0));", 1},
+    {"trig4", kTrig, kTrig, 2},
     {"floor4", "return floor(a);", "return floor(a);", 1},
     {"ceil4", "return ceil(a);", "return ceil(a);", 1},
     {"round4", "return round(a);", "return roundEven(a);", 1},

@@ -42,7 +42,8 @@ std::string Kernel::index(const IndexMap& map, const std::string& e) {
     }
     inner *= dim.size;
   }
-  if (map.base != 0) sum += (sum.empty() ? "" : " + ") + param("base" + id, static_cast<uint32_t>(map.base));
+  if (map.base != 0)
+    sum += (sum.empty() ? "" : " + ") + param("offset" + id, static_cast<uint32_t>(map.base));
   if (sum.empty()) sum = "0u";
   text += "@fn u32 " + name + "(u32 e) { return " + sum + "; }\n";
   return name + "(" + e + ")";

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/op_def.h"
+#include "graph/subgraph.h"
 
 namespace linnet::gpu {
 
@@ -56,17 +57,17 @@ Ref Lowering::ref(ValueId id) {
   if (!refs_[id].is_none()) return refs_[id];
   const Tensor& constant = graph_.value(id).constant;
   CHECK(!constant.empty());
-  refs_[id] = add_weights(constant.bytes(), [constant](std::byte* to) {
+  refs_[id] = add_weights(constant.bytes(), id, [constant](std::byte* to) {
     if (constant.bytes() > 0) std::memcpy(to, constant.data(), constant.bytes());
   });
   return refs_[id];
 }
 
-Ref Lowering::add_weights(uint64_t bytes, std::function<void(std::byte*)> fill) {
+Ref Lowering::add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill) {
   const uint64_t offset = plan_.weights_bytes,
                  padded = align_up(std::max<uint64_t>(bytes, 1), kTensorAlignment);
   plan_.weights_bytes += padded;
-  plan_.weights.push_back({offset, padded, std::move(fill)});
+  plan_.weights.push_back({offset, padded, source, std::move(fill)});
   return Ref::weights(offset);
 }
 
@@ -81,6 +82,7 @@ Result<void> Lowering::run() {
   for (NodeId id = 0; id < graph_.node_count(); ++id)
     if (auto lowered = lower_node(id); !lowered)
       return std::unexpected(lowered.error().within(describe(graph_.node(id))));
+  flush_cpu();
   for (const GraphPort& port : graph_.inputs)
     plan_.inputs.push_back({port.name, dtype(port.value), shape(port.value), ref(port.value)});
   // Outputs that are constants get a place too.
@@ -102,21 +104,28 @@ Result<void> Lowering::lower_node(NodeId id) {
   if (const LowerFunction lower = lowering_of(node.op); !lowered && lower != nullptr) {
     TRY_ASSIGN(lowered, lower(*this, node));
   }
-  if (!lowered) lower_cpu(node);
+  if (lowered) return {};
+  if (cpu_first_ == kNone) cpu_first_ = id;
+  cpu_last_ = id;
+  cpu_node_ = node_;
   return {};
 }
 
-void Lowering::lower_cpu(const Node& node) {
-  CpuStep step{node, {}, {}, {}};
-  for (ValueId id : node.inputs) {
-    const Tensor& constant = graph_.value(id).constant;
-    step.inputs.push_back(port_of(graph_, id, constant.empty() ? ref(id) : Ref::none()));
-    step.constants.push_back(constant);
-  }
-  for (ValueId id : node.outputs) step.outputs.push_back(port_of(graph_, id, ref(id)));
+void Lowering::append_step(GpuOp op, std::span<const uint32_t> parameters) {
+  flush_cpu();
+  plan_.append_step(op, node_, parameters);
+}
+
+void Lowering::flush_cpu() {
+  if (cpu_first_ == kNone) return;
+  CpuStep step{cpu_first_, cpu_last_, {}, {}};
+  const Boundary boundary = boundary_of(graph_, cpu_first_, cpu_last_);
+  for (ValueId id : boundary.inputs) step.inputs.push_back(port_of(graph_, id, ref(id)));
+  for (ValueId id : boundary.outputs) step.outputs.push_back(port_of(graph_, id, ref(id)));
   const auto number = static_cast<uint32_t>(plan_.cpu_steps.size());
   plan_.cpu_steps.push_back(std::move(step));
-  append_step(GpuOp::CpuStep, std::span(&number, 1));
+  cpu_first_ = cpu_last_ = kNone;
+  plan_.append_step(GpuOp::CpuStep, cpu_node_, std::span(&number, 1));
 }
 
 bool has_float_operands(const Graph& graph, const Node& node) {

@@ -24,8 +24,9 @@ class Lowering {
   DType dtype(ValueId id) const { return graph_.value(id).dtype; }
   // Where the value's elements lie; a constant is copied to the weights on first use.
   Ref ref(ValueId id);
-  // `bytes` of weights that `fill` will write when the host asks for them.
-  Ref add_weights(uint64_t bytes, std::function<void(std::byte*)> fill);
+  // `bytes` of weights that `fill` will write when the host asks for them, and has brought the elements of
+  // constant `source` (kNone: needs none).
+  Ref add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill);
 
   // Appends a step that computes `out` by a flat kernel.
   virtual Result<void> emit(Kernel kernel, ValueId out) = 0;
@@ -37,22 +38,25 @@ class Lowering {
   // Lowers the node as only this backend can; false: as both do.
   virtual Result<bool> lower_special(const Node& node) = 0;
 
-  void append_step(GpuOp op, std::span<const uint32_t> parameters) {
-    plan_.append_step(op, node_, parameters);
-  }
+  void append_step(GpuOp op, std::span<const uint32_t> parameters);
   // The number of a shader, the same for the same text.
   uint32_t shader(std::string text);
   GpuPlan& plan() { return plan_; }
 
  private:
   Result<void> lower_node(NodeId id);
-  void lower_cpu(const Node& node);
+  // Emits the nodes that wait for the CPU as one step.
+  void flush_cpu();
 
   const Graph& graph_;
   const Target& target_;
   std::vector<Ref> refs_;
   GpuPlan& plan_;
   uint32_t node_ = 0;
+  // Nodes for the CPU that no step has come after; none when first is kNone.
+  NodeId cpu_first_ = kNone;
+  NodeId cpu_last_ = kNone;
+  uint32_t cpu_node_ = 0;
 };
 
 // Lowers `node` and gives true, or false when its shapes, types or attributes fit no kernel. One function for

@@ -18,18 +18,21 @@ enum class GpuOp : uint16_t {
 };
 const char* gpu_op_name(GpuOp op);
 
-// A packed constant: `fill` writes its bytes, which the host puts at `offset` of the weights.
+// Weights as kernels read them: `fill` writes their bytes, which the host puts at `offset` of the weights,
+// from the elements of constant `source` (kNone: from none).
 struct WeightPiece {
   uint64_t offset;
   uint64_t bytes;
+  ValueId source;
   std::function<void(std::byte*)> fill;
 };
 
-// A node that no kernel fits: its reference runs on the CPU, between two parts of a run.
+// Nodes that no kernel fits run on the CPU, between two parts of a run: nodes first ... last of the graph,
+// with the tensors that boundary_of lists.
 struct CpuStep {
-  Node node;
-  std::vector<PlanPort> inputs;   // at Ref::none() where constant
-  std::vector<Tensor> constants;  // of each input; empty where it is read back
+  NodeId first;
+  NodeId last;
+  std::vector<PlanPort> inputs;
   std::vector<PlanPort> outputs;
 };
 

@@ -8,20 +8,17 @@ namespace linnet::webgpu {
 
 namespace {
 
-// What one invocation and one workgroup compute.
+// What one invocation computes. Invocations count through the columns first.
 struct Tile {
-  uint32_t rows;         // of an invocation
-  uint32_t fours;        // columns of an invocation, in vec4f
-  uint32_t group_x = 8;  // invocations of a workgroup along columns
-  uint32_t group_y = 8;  // along rows
+  uint32_t rows;
+  uint32_t fours;  // columns, in vec4f
 };
+constexpr uint32_t kWorkgroup = 64;
 
 Tile choose_tile(const gpu::Target& target, const TiledProduct& product) {
-  Tile tile{target.software ? 8u : 4u, 1};
+  Tile tile{target.software && product.window == nullptr ? 8u : 4u, 1};
   // Rows that are not there cost as much as those that are.
   while (tile.rows > 1 && tile.rows >= 2 * product.rows) tile.rows /= 2;
-  if (product.rows == 1) tile.group_y = 1;
-  if (product.rows == 1) tile.group_x = 16;
   return tile;
 }
 
@@ -50,15 +47,15 @@ class Writer {
     kernel_.param("blocks", blocks_);
     kernel_.param("channels", product_.channels);
     kernel_.param("depth4", depth4_);
-    const uint32_t tiles = (product_.rows + tile_.rows - 1) / tile_.rows;
-    const uint32_t groups = (tiles + tile_.group_y - 1) / tile_.group_y;
-    const uint32_t y = std::min(groups, lowering_.target().max_workgroups);
-    kernel_.param("grid_y", y * tile_.group_y);
+    const uint32_t count = (product_.rows + tile_.rows - 1) / tile_.rows * blocks_;
+    const uint32_t groups = (count + kWorkgroup - 1) / kWorkgroup;
+    const uint32_t x = std::min(groups, lowering_.target().max_workgroups);
+    kernel_.param("grid_x", x * kWorkgroup);
     write_input();
     write_store();
     write_main();
     return lowering_.emit_entry(kernel_, node_.outputs[0], fours_ ? Elements::Fours : Elements::Single,
-                                {(blocks_ + tile_.group_x - 1) / tile_.group_x, y, (groups + y - 1) / y});
+                                {x, (groups + x - 1) / x, 1});
   }
 
  private:
@@ -71,33 +68,34 @@ class Writer {
   // In the order in which an invocation reads them: for each block of columns, tap and four channels, four
   // (channels) times `fours` vec4f of columns.
   Ref pack_weights() {
-    const Tensor tensor = lowering_.graph().value(node_.inputs[1]).constant;
+    const ValueId source = node_.inputs[1];
+    const Tensor tensor = lowering_.graph().value(source).constant;
     const uint32_t fours = tile_.fours, blocks = blocks_, depth = 4 * depth4_, taps = this->taps();
     const uint32_t channels = product_.channels, columns = product_.columns;
-    return lowering_.add_weights(uint64_t{blocks} * taps * depth * fours * 16,
-                                 [=, at = product_.weight_at](std::byte* to) {
-                                   float* out = reinterpret_cast<float*>(to);
-                                   for (uint32_t block = 0; block < blocks; ++block)
-                                     for (uint32_t tap = 0; tap < taps; ++tap)
-                                       for (uint32_t channel = 0; channel < depth; ++channel)
-                                         for (uint32_t i = 0; i < 4 * fours; ++i, ++out) {
-                                           const uint32_t column = block * 4 * fours + i;
-                                           if (channel < channels && column < columns)
-                                             *out = at(tensor.as<float>(), tap, channel, column);
-                                         }
-                                 });
+    const auto fill = [=, at = product_.weight_at](std::byte* to) {
+      float* out = reinterpret_cast<float*>(to);
+      for (uint32_t block = 0; block < blocks; ++block)
+        for (uint32_t tap = 0; tap < taps; ++tap)
+          for (uint32_t channel = 0; channel < depth; ++channel)
+            for (uint32_t i = 0; i < 4 * fours; ++i, ++out) {
+              const uint32_t column = block * 4 * fours + i;
+              if (channel < channels && column < columns) *out = at(tensor.as<float>(), tap, channel, column);
+            }
+    };
+    return lowering_.add_weights(uint64_t{blocks} * taps * depth * fours * 16, source, fill);
   }
 
   Ref pack_bias() {
-    const Tensor tensor = lowering_.graph().value(node_.inputs[2]).constant;
-    return lowering_.add_weights(uint64_t{blocks_} * tile_.fours * 16,
+    const ValueId source = node_.inputs[2];
+    const Tensor tensor = lowering_.graph().value(source).constant;
+    return lowering_.add_weights(uint64_t{blocks_} * tile_.fours * 16, source,
                                  [tensor](std::byte* to) { std::memcpy(to, tensor.data(), tensor.bytes()); });
   }
 
   // Four channels of the input from element `e`, the first of them channel `c`.
   void write_input() {
-    kernel_.text += fours_ ? "fn x4(e: u32, c: u32) -> vec4f { return a[P.base0 + (e >> 2u)]; }\n"
-                           : R"(fn x4(e: u32, c: u32) -> vec4f {
+    kernel_.text += fours_ ? "fn load4(e: u32, c: u32) -> vec4f { return a[P.base0 + (e >> 2u)]; }\n"
+                           : R"(fn load4(e: u32, c: u32) -> vec4f {
   let i = P.base0 + e;
   return vec4f(a[i], select(0.0, a[i + 1u], c + 1u < P.channels), select(0.0, a[i + 2u], c + 2u < P.channels),
                select(0.0, a[i + 3u], c + 3u < P.channels));
@@ -118,9 +116,11 @@ class Writer {
   if (row >= P.rows) { return; }
   let e = row * P.columns + column;
   let value = epilogue(raw, e);
-  for (var i = 0u; i < 4u; i++) {
-    if (column + i < P.columns) { a[P.out_base + e + i] = value[i]; }
-  }
+  let to = P.out_base + e;
+  a[to] = value.x;
+  if (column + 1u < P.columns) { a[to + 1u] = value.y; }
+  if (column + 2u < P.columns) { a[to + 2u] = value.z; }
+  if (column + 3u < P.columns) { a[to + 3u] = value.w; }
 }
 )";
   }
@@ -149,7 +149,7 @@ class Writer {
       text += "    let w" + number(j) + " = w[at + " + number(j) + "u];\n";
     text += "    at += " + number(4 * tile_.fours) + "u;\n";
     for (uint32_t i = 0; i < tile_.rows; ++i) {
-      const std::string n = number(i), load = "x4(e" + n + " + k * 4u, k * 4u)";
+      const std::string n = number(i), load = "load4(e" + n + " + k * 4u, k * 4u)";
       text += "    let v" + n + " = " +
               (product_.window == nullptr ? load : "select(vec4f(0.0), " + load + ", inside" + n + ")") +
               ";\n";
@@ -194,18 +194,18 @@ class Writer {
   }
 
   void write_main() {
-    std::string text =
-        "@compute @workgroup_size(" + number(tile_.group_x) + ", " + number(tile_.group_y) +
-        ") fn main(@builtin(global_invocation_id) id: vec3u) {\n  let row = (id.z * P.grid_y + id.y) * " +
-        number(tile_.rows) +
-        "u;\n  if (id.x >= P.blocks || row >= P.rows) { return; }\n  let column = id.x * " +
-        number(4 * tile_.fours) + "u;\n";
+    std::string text = "@compute @workgroup_size(" + number(kWorkgroup) +
+                       ") fn main(@builtin(global_invocation_id) id: vec3u) {\n"
+                       "  let i = id.y * P.grid_x + id.x;\n  let block = i % P.blocks;\n"
+                       "  let row = i / P.blocks * " +
+                       number(tile_.rows) + "u;\n  if (row >= P.rows) { return; }\n  let column = block * " +
+                       number(4 * tile_.fours) + "u;\n";
     if (product_.window != nullptr) add_window_params();
-    text += "  var at = P.base1 + id.x * P.depth4 * " + number(4 * tile_.fours) + "u" +
+    text += "  var at = P.base1 + block * P.depth4 * " + number(4 * tile_.fours) + "u" +
             (product_.window == nullptr ? "" : " * P.taps") + ";\n" + row_starts();
     for (uint32_t j = 0; j < tile_.fours; ++j)
       text += "  let bias" + number(j) + " = " +
-              (has_bias_ ? "w[P.base2 + id.x * " + number(tile_.fours) + "u + " + number(j) + "u]"
+              (has_bias_ ? "w[P.base2 + block * " + number(tile_.fours) + "u + " + number(j) + "u]"
                          : "vec4f(0.0)") +
               ";\n";
     for (uint32_t i = 0; i < tile_.rows; ++i)

@@ -6,6 +6,7 @@ import {
   CompileSpec,
   type EngineExports,
   ErrorInfo,
+  GraphInfo,
   HeapMark,
   ImageSpec,
   InputShape,
@@ -27,7 +28,7 @@ interface ReactorExports extends EngineExports {
   readonly __tls_size?: WebAssembly.Global<'i32'>;
 }
 
-const dtypes: Record<number, DType> = {
+export const dtypes: Record<number, DType> = {
   [Abi.kDTypeF32]: 'f32',
   [Abi.kDTypeF16]: 'f16',
   [Abi.kDTypeI32]: 'i32',
@@ -46,6 +47,16 @@ export interface ModelDescription {
   readonly shards: readonly string[];
   readonly weightsBytes: number;
   readonly metadata: string;
+}
+
+/** A graph that the engine holds. */
+export interface EngineGraph {
+  readonly handle: number;
+  readonly macs: number;
+  /** Flat words without the constants' elements, in the engine's memory. */
+  readonly words: Uint8Array;
+  /** The elements of a constant, in the engine's memory. */
+  readonly constant: (value: number) => Uint8Array;
 }
 
 export interface SessionDescription {
@@ -170,33 +181,33 @@ export class Engine {
     inputShapes: Readonly<Record<string, readonly number[]>>,
     measuredThreads = false,
   ): { handle: number; description: SessionDescription } {
-    const shapes = Object.entries(inputShapes);
-    const names = shapes.map(([name]) => new TextEncoder().encode(name));
-    const blocks = [this.#alloc(CompileSpec.sizeof), this.#alloc(shapes.length * InputShape.sizeof)];
-    const [spec, list] = blocks as [number, number];
-    try {
-      this.#setU32(spec + CompileSpec.batch, batch);
-      this.#setU32(spec + CompileSpec.threads, threads);
+    const handle = this.#withSpec(threads, batch, inputShapes, (spec) => {
       this.#setU32(spec + CompileSpec.measured_threads, measuredThreads ? 1 : 0);
-      this.#setU32(spec + CompileSpec.shapes, list);
-      this.#setU32(spec + CompileSpec.shape_count, shapes.length);
-      shapes.forEach(([name, dims], i) => {
-        if (dims.length > Abi.kMaxRank)
-          throw new LinnetError('InvalidArgument', `the shape of '${name}' has more than ${Abi.kMaxRank} dimensions`);
-        const at = list + i * InputShape.sizeof;
-        const text = this.#alloc(names[i]!.length);
-        blocks.push(text);
-        this.bytes.set(names[i]!, text);
-        this.#setU32(at + InputShape.name, text);
-        this.#setU32(at + InputShape.name_bytes, names[i]!.length);
-        this.#setU32(at + InputShape.rank, dims.length);
-        dims.forEach((size, axis) => this.#setU32(at + InputShape.dims + 4 * axis, size));
-      });
-      const handle = this.#must((e) => e.session_compile(model, spec));
-      return { handle, description: this.#describe(handle) };
-    } finally {
-      for (const block of blocks) this.#release(block);
-    }
+      return this.#must((e) => e.session_compile(model, spec));
+    });
+    return { handle, description: this.#describe(handle) };
+  }
+
+  /** The model's graph, rewritten, for the module that compiles it for a GPU. Good until it is closed. */
+  openGraph(model: number, batch: number, inputShapes: Readonly<Record<string, readonly number[]>>): EngineGraph {
+    const handle = this.#withSpec(1, batch, inputShapes, (spec) => this.#must((e) => e.graph_open(model, spec)));
+    const info = this.#must((e) => e.graph_info(handle));
+    const words = this.#u32(info + GraphInfo.words);
+    return {
+      handle,
+      macs: this.#f64(info + GraphInfo.macs),
+      words: this.bytes.subarray(words, words + 4 * this.#u32(info + GraphInfo.word_count)),
+      constant: (value) => {
+        const address = this.#u32(this.#u32(info + GraphInfo.constants) + 4 * value);
+        return this.bytes.subarray(address, address + this.#u32(this.#u32(info + GraphInfo.constant_bytes) + 4 * value));
+      },
+    };
+  }
+
+  /** A session of nodes `first` to `last` of a graph; with `first` above `last`, of its inputs alone. */
+  compileNodes(graph: number, first: number, last: number): { handle: number; description: SessionDescription } {
+    const handle = this.#must((e) => e.graph_session(graph, first, last));
+    return { handle, description: this.#describe(handle) };
   }
 
   /** Wakes the threads for a run that follows as soon as its inputs are written. */
@@ -277,6 +288,41 @@ export class Engine {
       peakBytes: this.#f64(mark + HeapMark.peak_bytes),
       liveHandles: this.#call((e) => e.live_handles()),
     };
+  }
+
+  // Calls `use` with the address of a CompileSpec.
+  #withSpec<T>(
+    threads: number,
+    batch: number,
+    inputShapes: Readonly<Record<string, readonly number[]>>,
+    use: (address: number) => T,
+  ): T {
+    const shapes = Object.entries(inputShapes);
+    const names = shapes.map(([name]) => new TextEncoder().encode(name));
+    const blocks = [this.#alloc(CompileSpec.sizeof), this.#alloc(shapes.length * InputShape.sizeof)];
+    const [spec, list] = blocks as [number, number];
+    try {
+      this.#setU32(spec + CompileSpec.batch, batch);
+      this.#setU32(spec + CompileSpec.threads, threads);
+      this.#setU32(spec + CompileSpec.measured_threads, 0);
+      this.#setU32(spec + CompileSpec.shapes, list);
+      this.#setU32(spec + CompileSpec.shape_count, shapes.length);
+      shapes.forEach(([name, dims], i) => {
+        if (dims.length > Abi.kMaxRank)
+          throw new LinnetError('InvalidArgument', `the shape of '${name}' has more than ${Abi.kMaxRank} dimensions`);
+        const at = list + i * InputShape.sizeof;
+        const text = this.#alloc(names[i]!.length);
+        blocks.push(text);
+        this.bytes.set(names[i]!, text);
+        this.#setU32(at + InputShape.name, text);
+        this.#setU32(at + InputShape.name_bytes, names[i]!.length);
+        this.#setU32(at + InputShape.rank, dims.length);
+        dims.forEach((size, axis) => this.#setU32(at + InputShape.dims + 4 * axis, size));
+      });
+      return use(spec);
+    } finally {
+      for (const block of blocks) this.#release(block);
+    }
   }
 
   #describe(session: number): SessionDescription {

@@ -1,5 +1,6 @@
 // The worker that owns one model's engine. It answers one request at a time, in order.
 import { LinnetError, toLinnetError } from '../errors.js';
+import type { GpuModel } from '../gpu/backend.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
@@ -42,10 +43,14 @@ class Loaded {
     readonly description: SessionDescription,
     readonly metadata: string,
     readonly digest: string,
+    private readonly gpu: GpuModel | null,
   ) {}
 
   static async load(request: LoadRequest): Promise<Loaded> {
-    const { variant, threads, assets } = request;
+    const { assets, backend } = request;
+    // Beside a GPU the engine has little to compute.
+    const threads = backend === 'wasm' ? request.threads : 1;
+    const variant = backend === 'wasm' ? request.variant : request.variant.replace('-threads', '');
     const engine = await Engine.create(
       await compileModule(new URL(`linnet-${variant}.wasm`, assets).href),
       variant.endsWith('-threads'),
@@ -56,9 +61,16 @@ class Loaded {
       readModel(engine, request.source, (progress) => send({ type: 'progress', progress })),
       ...helpers,
     ]);
+    if (backend !== 'wasm') {
+      const script = new URL('gpu.js', assets).href;
+      const { openOnGpu } = (await import(script)) as typeof import('../gpu/backend.js');
+      const gpu = await openOnGpu(engine, handle, request, compileModule, fail);
+      engine.close(handle);
+      return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu);
+    }
     const session = engine.compile(handle, threads, request.batch, request.inputShapes, request.measuredThreads);
     engine.close(handle);
-    return new Loaded(engine, session.handle, session.description, description.metadata, digest);
+    return new Loaded(engine, session.handle, session.description, description.metadata, digest, null);
   }
 
   reply(): LoadReply {
@@ -77,13 +89,14 @@ class Loaded {
     };
   }
 
-  run(input: ArrayBuffer, outputs: readonly ArrayBuffer[]): RunReply {
+  run(input: ArrayBuffer, outputs: readonly ArrayBuffer[]): Promise<RunReply> {
     this.engine.wake(this.session);
     this.#setInputs(input);
     return this.#infer(input, outputs, 0);
   }
 
   profile(input: ArrayBuffer, runs: number): NodeTime[] {
+    if (this.gpu) throw new LinnetError('UnsupportedHost', 'only models on the wasm backend can be profiled');
     this.#setInputs(input);
     return this.engine.profile(this.session, runs);
   }
@@ -101,7 +114,7 @@ class Loaded {
       });
       this.engine.wake(this.session);
       this.engine.loadImage(this.session, input);
-      return this.#infer(null, outputs, performance.now() - start);
+      return await this.#infer(null, outputs, performance.now() - start);
     } finally {
       if ('close' in image) image.close();
     }
@@ -112,6 +125,7 @@ class Loaded {
   }
 
   close(): HeapFigures {
+    this.gpu?.destroy();
     this.engine.close(this.session);
     return this.engine.heap();
   }
@@ -124,16 +138,19 @@ class Loaded {
     }
   }
 
-  #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[], prepare: number): RunReply {
+  async #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[], prepare: number): Promise<RunReply> {
     const start = performance.now();
-    this.engine.run(this.session);
-    const run = performance.now() - start;
-    const results = this.description.outputs.map((port, i) => {
+    const results = this.description.outputs.map(({ bytes }, i) => {
       const given = outputs[i];
-      const buffer = given?.byteLength === port.bytes ? given : new ArrayBuffer(port.bytes);
-      new Uint8Array(buffer).set(this.engine.bytes.subarray(port.address, port.address + port.bytes));
-      return buffer;
+      return given?.byteLength === bytes ? given : new ArrayBuffer(bytes);
     });
+    if (this.gpu) await this.gpu.run(results.map((buffer) => new Uint8Array(buffer)));
+    else this.engine.run(this.session);
+    const run = performance.now() - start;
+    if (!this.gpu)
+      this.description.outputs.forEach(({ address, bytes }, i) =>
+        new Uint8Array(results[i]!).set(this.engine.bytes.subarray(address, address + bytes)),
+      );
     return {
       outputs: results,
       input,
@@ -142,6 +159,11 @@ class Loaded {
       totalBytes: this.engine.bytes.length,
     };
   }
+}
+
+// Tells the page that nothing more is to be had from here.
+function fail({ code, detail }: LinnetError): void {
+  send({ type: 'error', code, detail });
 }
 
 let loaded: Loaded | null = null;

@@ -6,6 +6,7 @@
 namespace linnet::gpu {
 
 Result<bool> lower_pool(Lowering& lowering, const Node& node) {
+  if (!has_float_operands(lowering.graph(), node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& y = lowering.shape(node.outputs[0]);
   const bool fours = y[3] % 4 == 0, is_max = node.op == Op::max_pool;

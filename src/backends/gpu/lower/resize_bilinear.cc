@@ -4,6 +4,7 @@
 namespace linnet::gpu {
 
 Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
+  if (!has_float_operands(lowering.graph(), node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& y = lowering.shape(node.outputs[0]);
   const bool fours = y[3] % 4 == 0;
@@ -15,7 +16,7 @@ Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
       table.insert(table.end(), {static_cast<float>(tap.low), static_cast<float>(tap.high), tap.fraction, 0});
     }
     const size_t bytes = table.size() * sizeof(float);
-    return lowering.add_weights(bytes,
+    return lowering.add_weights(bytes, kNone,
                                 [table, bytes](std::byte* to) { std::memcpy(to, table.data(), bytes); });
   };
   Kernel kernel;

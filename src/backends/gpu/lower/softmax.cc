@@ -4,6 +4,7 @@ namespace linnet::gpu {
 
 // Each result walks its whole row: for short rows, and where threads cannot share sums.
 Result<bool> lower_softmax(Lowering& lowering, const Node& node) {
+  if (!has_float_operands(lowering.graph(), node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   Kernel kernel;
   kernel.input(lowering.ref(node.inputs[0]));

@@ -1,0 +1,103 @@
+#include "runtime/compile_gpu.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "graph/test_graph.h"
+#include "passes/pipeline.h"
+
+namespace linnet {
+namespace {
+
+using testing::error_of;
+
+gpu::GpuPlan compile(std::string_view text) {
+  Graph graph = testing::parse(text);
+  EXPECT_TRUE(run_passes(graph));
+  auto plan = compile_gpu(graph, {.api = gpu::Api::WebGpu, .software = true});
+  EXPECT_TRUE(plan) << error_of(plan);
+  return plan ? std::move(*plan) : gpu::GpuPlan{};
+}
+
+constexpr std::string_view kNetwork = R"(input %x: f32[1,8,8,3]
+const %w: f32[3,3,3,8] = random(1)
+const %b: f32[8] = random(2)
+%c = conv2d(%x, %w, %b) {strides=[2,2], pads=[0,1,0,1], epilogue=relu6($0)}
+const %d: f32[3,3,8,1] = random(3)
+%e = depthwise_conv2d(%c, %d) {pads=[1,1,1,1]}
+const %v: f32[1,1,8,8] = random(4)
+%f = conv2d(%e, %v)
+%g = elementwise(%f, %c) {expr=add($0, $1)}
+%p = reduce(%g) {mode=mean, axes=[1,2]}
+%i = cast(%p) {dtype=i32}
+%s = softmax(%p)
+output %s
+output %i)";
+
+// tests/golden/NAME holds the plan as print_gpu_plan writes it. LINNET_UPDATE_GOLDEN=1 writes it anew.
+TEST(CompileGpu, GivesTheGoldenPlan) {
+  const std::string path = LINNET_SOURCE_DIR "/tests/golden/webgpu_network.txt";
+  const std::string text = print_gpu_plan(compile(kNetwork));
+  if (std::getenv("LINNET_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
+  std::ostringstream golden;
+  golden << std::ifstream(path).rdbuf();
+  EXPECT_EQ(text, golden.str()) << "see " << path;
+}
+
+TEST(CompileGpu, SharesShadersAmongStepsOfOneKind) {
+  std::string text = "input %x: f32[1,16,16,8]\n", last = "%x";
+  for (int i = 0; i < 4; ++i) {
+    const std::string n = std::to_string(i);
+    text += "const %w" + n + ": f32[1,1,8,8] = random(" + n + ")\n%y" + n + " = conv2d(" + last + ", %w" + n +
+            ") {epilogue=relu6($0)}\n";
+    last = "%y" + n;
+  }
+  const gpu::GpuPlan plan = compile(text + "output " + last);
+  EXPECT_EQ(plan.step_nodes.size(), 4u);
+  EXPECT_EQ(plan.shaders.size(), 1u);
+}
+
+TEST(CompileGpu, RunsNeighboursOnTheCpuInOneStep) {
+  const gpu::GpuPlan plan = compile(R"(input %x: f32[2,6]
+%a = cast(%x) {dtype=i32}
+%b = elementwise(%a, %a) {expr=mul($0, $1)}
+%c = cast(%b) {dtype=f32}
+%y = softmax(%c)
+output %y)");
+  ASSERT_EQ(plan.cpu_steps.size(), 1u);
+  EXPECT_EQ(plan.cpu_steps[0].first, 0u);
+  EXPECT_EQ(plan.cpu_steps[0].last, 2u);
+  EXPECT_EQ(plan.cpu_steps[0].inputs.size(), 1u);
+  EXPECT_EQ(plan.cpu_steps[0].outputs.size(), 1u);
+  EXPECT_EQ(plan.step_nodes.size(), 2u);
+}
+
+TEST(CompileGpu, RefusesWhatTheDeviceCannotHold) {
+  Graph graph = testing::parse(kNetwork);
+  ASSERT_TRUE(run_passes(graph));
+  const auto plan = compile_gpu(graph, {.max_binding_bytes = 256});
+  EXPECT_NE(error_of(plan).find("too large"), std::string::npos) << error_of(plan);
+}
+
+TEST(VerifyGpuPlan, RefusesWordsThatPointNowhere) {
+  const gpu::GpuPlan plan = compile(kNetwork);
+  EXPECT_TRUE(verify_gpu_plan(plan, 65535));
+  for (size_t at = 0; at < plan.words.size(); ++at) {
+    gpu::GpuPlan changed = plan;
+    changed.words[at] = 0xfff00000u + static_cast<uint32_t>(at);
+    EXPECT_FALSE(verify_gpu_plan(changed, 65535)) << "word " << at;
+  }
+  gpu::GpuPlan changed = plan;
+  changed.outputs[0].ref = Ref::arena(plan.arena_bytes);
+  EXPECT_FALSE(verify_gpu_plan(changed, 65535));
+  changed = plan;
+  changed.weights.back().offset += 64;
+  EXPECT_FALSE(verify_gpu_plan(changed, 65535));
+  EXPECT_FALSE(verify_gpu_plan(plan, 0));
+}
+
+}  // namespace
+}  // namespace linnet

@@ -1,0 +1,59 @@
+// Models on WebGPU in Chromium, on a software adapter, against the same models on WebAssembly.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { missing, modelsFolder } from '../differential/linnet.mjs';
+import { relativeError } from '../differential/tensors.mjs';
+import { gpuFlags, launch, modelDocuments, openPackagePage, runInPage, startServer } from './harness.mjs';
+import { smallClassifier } from './small_models.mjs';
+
+const tolerance = 1e-3;
+let browser, server, page;
+
+before(async () => {
+  browser = await launch({ flags: gpuFlags });
+  server = await startServer({ documents: modelDocuments('/small', smallClassifier()) });
+  page = await openPackagePage(browser, server.url);
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+});
+
+// Fills every input with the same drawn values.
+async function drawn(url) {
+  const inputs = await page.evaluate(async (from) => {
+    const model = await linnet.loadModel(from, { backend: 'wasm', threads: 1 });
+    const list = model.inputs.map(({ name, shape, dtype }) => ({ name, dtype, size: shape.reduce((a, b) => a * b, 1) }));
+    await model.dispose();
+    return list;
+  }, url);
+  let state = 1;
+  const draw = () => ((state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) / 0x7fffffff) * 2 - 1;
+  const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array, u8: Uint8Array };
+  return Object.fromEntries(inputs.map(({ name, dtype, size }) => [name, new arrays[dtype](size).map(dtype === 'f32' ? draw : () => 1)]));
+}
+
+async function compare(url) {
+  const inputs = await drawn(url);
+  const expected = await runInPage(page, url, inputs, { backend: 'wasm', threads: 1 });
+  const actual = await runInPage(page, url, inputs, { backend: 'webgpu' }, 4);
+  assert.equal(actual.backend, 'webgpu');
+  assert.deepEqual(
+    actual.outputs.map(({ name, shape }) => [name, shape]),
+    expected.outputs.map(({ name, shape }) => [name, shape]),
+  );
+  expected.outputs.forEach(({ data, name }, i) => {
+    const error = relativeError(actual.outputs[i].data, data);
+    assert.ok(error <= tolerance, `${name} is off by ${error} of its range`);
+  });
+  assert.deepEqual([actual.allocations, actual.growth], [0, 0], 'allocations of three runs');
+  assert.deepEqual(page.problems, []);
+}
+
+test('a small model gives on WebGPU what it gives on WebAssembly', () => compare('/small/model.json'));
+
+for (const name of ['mobilenet_v1_0.25_224', 'mobilenet_v2_1.0_224', 'squeezenet1.1_224']) {
+  const skip = missing(join(modelsFolder, name));
+  test(`${name} gives on WebGPU what it gives on WebAssembly`, { skip }, () => compare(`/models/${name}/model.json`));
+}

@@ -1,0 +1,55 @@
+#include "tests/ops/gpu_plans.h"
+
+#include <vector>
+
+#include "graph/op_def.h"
+#include "passes/pipeline.h"
+#include "runtime/compile_gpu.h"
+#include "tests/ops/files.h"
+
+namespace linnet::tests {
+
+namespace {
+
+std::string list(std::span<const uint32_t> values) {
+  std::string text = "[";
+  for (uint32_t value : values) text += (text.size() > 1 ? "," : "") + std::to_string(value);
+  return text + "]";
+}
+
+std::string ports(const std::vector<PlanPort>& ports) {
+  std::string text = "[";
+  for (const PlanPort& port : ports) {
+    const auto bytes = static_cast<size_t>(port.shape.elements()) * dtype_size(port.dtype);
+    text += std::string(text.size() > 1 ? "," : "") + "{\"name\": " + quoted(port.name) + ", \"dtype\": \"" +
+            dtype_name(port.dtype) + "\", \"shape\": " + port.shape.to_string() +
+            ", \"bytes\": " + std::to_string(bytes) + ", \"place\": " + std::to_string(port.ref.offset()) +
+            ", \"inWeights\": " + (port.ref.in_weights() ? "true" : "false") + "}";
+  }
+  return text + "]";
+}
+
+}  // namespace
+
+Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, const std::string& folder,
+                                    int number) {
+  TRY(run_passes(graph));
+  TRY_ASSIGN(const gpu::GpuPlan plan, compile_gpu(graph, target));
+  std::vector<std::byte> weights(plan.weights_bytes);
+  for (const gpu::WeightPiece& piece : plan.weights) piece.fill(weights.data() + piece.offset);
+  if (!write_file(folder + "/" + std::to_string(number) + "_weights.bin", weights.data(), weights.size()))
+    return fail(ErrorCode::Io, "cannot write to %s", folder.c_str());
+  std::string shaders = "[", cpu = "[";
+  for (const std::string& text : plan.shaders) shaders += (shaders.size() > 1 ? "," : "") + quoted(text);
+  for (const gpu::CpuStep& step : plan.cpu_steps)
+    for (NodeId id = step.first; id <= step.last; ++id)
+      cpu += (cpu.size() > 1 ? "," : "") + quoted(op_def(graph.node(id).op).name);
+  return "{\"inputs\": " + ports(plan.inputs) + ", \"outputs\": " + ports(plan.outputs) +
+         ", \"steps\": " + std::to_string(plan.step_nodes.size()) + ", \"words\": " + list(plan.words) +
+         ", \"shaders\": " + shaders + "], \"params\": " + list(plan.params) +
+         ", \"mostParamBytes\": " + std::to_string(plan.param_bytes) +
+         ", \"arenaBytes\": " + std::to_string(plan.arena_bytes) +
+         ", \"weightsBytes\": " + std::to_string(plan.weights_bytes) + ", \"cpu\": " + cpu + "]}";
+}
+
+}  // namespace linnet::tests

@@ -1,0 +1,60 @@
+// Every op's cases on WebGPU, in Chromium with a software adapter, against the reference kernels. known_gaps/webgpu.txt
+// lists the cases that run on the CPU.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { execute, sourceText } from '../differential/linnet.mjs';
+import { relativeError } from '../differential/tensors.mjs';
+import { gpuFlags, launch, startServer } from '../e2e/harness.mjs';
+import { bundleTypeScript } from '../../web/test/bundle.mjs';
+
+const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array, i8: Int8Array, u8: Uint8Array };
+
+const folder = mkdtempSync(join(tmpdir(), 'linnet-webgpu-'));
+await execute('linnet_optest', ['--export-webgpu', folder]);
+const cases = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8'));
+const gaps = sourceText('tests/known_gaps/webgpu.txt').split('\n').filter((line) => line && !line.startsWith('#'));
+
+let browser, server, page;
+before(async () => {
+  browser = await launch({ flags: gpuFlags });
+  server = await startServer({
+    documents: {
+      '/cases.html': '<!doctype html><script type="module" src="/gpu_page.js"></script>',
+      '/gpu_page.js': sourceText('tests/ops/gpu_page.js'),
+      '/replay.js': readFileSync(fileURLToPath(await bundleTypeScript('web/src/gpu/webgpu.ts'))),
+    },
+    mounts: [['/cases/', folder]],
+  });
+  page = await (await browser.newContext()).newPage();
+  await page.goto(`${server.url}/cases.html`);
+  await page.waitForFunction('globalThis.ready === true');
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('the known gaps are the cases with steps on the CPU', () => {
+  assert.deepEqual(cases.filter(({ plan }) => plan.cpu.length > 0).map(({ name }) => name), gaps);
+});
+
+for (const [number, { name, plan, values, tolerance }] of cases.entries()) {
+  if (plan.cpu.length > 0) continue;
+  test(name, async () => {
+    const files = plan.inputs.map((port) => `/cases/${values[port.name].file}`);
+    const outputs = await page.evaluate(([a, b, c]) => runCase(a, b, c), [plan, `/cases/${number}_weights.bin`, files]);
+    plan.outputs.forEach((port, i) => {
+      const { dtype, file } = values[port.name];
+      const bytes = readFileSync(join(folder, file));
+      const expected = new arrays[dtype](bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+      const actual = new arrays[dtype](Uint8Array.from(outputs[i]).buffer);
+      const error = relativeError(actual, expected);
+      assert.ok(error <= tolerance, `off by ${error} of the output's range, ${tolerance} allowed`);
+    });
+  });
+}

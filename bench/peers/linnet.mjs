@@ -1,7 +1,7 @@
 // Linnet: the engine works in a worker; `inside` is its time there, without the way to the page and back.
 export async function open({ assets, url, threads }) {
   const { loadModel } = await import(`${assets}linnet.js`);
-  const model = await loadModel(url, { threads });
+  const model = await loadModel(url, { threads, backend: 'wasm' });
   let outputs;
   return {
     inputs: model.inputs,

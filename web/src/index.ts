@@ -51,7 +51,7 @@ function startWorker(url: URL): Worker {
 }
 
 // The backends beside WASM that auto tries where nothing else is said.
-const tried: readonly Backend[] = [];
+const tried: readonly Backend[] = ['webgpu'];
 
 /**
  * Loads a TensorFlow.js graph or layers model into a worker of its own, compiled for this machine. Rejects with a

@@ -75,9 +75,10 @@ export async function openOnGpu(
     });
     let closed = false;
     void device.lost.then(({ reason, message }) => {
-      if (!closed) onLost(new LinnetError('EngineFailed', `the GPU was lost (${reason}): ${message}`));
+      if (!closed) onLost(new LinnetError('DeviceLost', `${reason}: ${message}`));
     });
-    device.onuncapturederror = ({ error }) => onLost(new LinnetError('EngineFailed', `the GPU reports: ${error.message}`));
+    device.onuncapturederror = ({ error }) =>
+      onLost(new LinnetError(error instanceof GPUOutOfMemoryError ? 'OutOfMemory' : 'GpuFailed', error.message));
     const views = () =>
       inputs.description.inputs.map(({ address, bytes }) => engine.bytes.subarray(address, address + bytes) as Uint8Array<ArrayBuffer>);
     return {

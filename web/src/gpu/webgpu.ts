@@ -73,7 +73,7 @@ async function checked<T>(device: GPUDevice, what: string, create: () => T | Pro
   if (memory) throw new LinnetError('OutOfMemory', `${what}: ${memory.message}`);
   if (invalid || thrown !== undefined) {
     const reason = invalid ?? thrown;
-    throw new LinnetError('EngineFailed', `${what}: ${reason instanceof Error ? reason.message : (invalid?.message ?? reason)}`);
+    throw new LinnetError('GpuFailed', `${what}: ${reason instanceof Error ? reason.message : (invalid?.message ?? reason)}`);
   }
   return result as T;
 }
@@ -294,7 +294,7 @@ export class WebGpuReplay {
 
   async #map(buffer: GPUBuffer): Promise<void> {
     await buffer.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
-      throw new LinnetError('EngineFailed', `the GPU gave no result (${error instanceof Error ? error.message : error})`);
+      throw new LinnetError('DeviceLost', `it gave no result (${error instanceof Error ? error.message : error})`);
     });
   }
 }

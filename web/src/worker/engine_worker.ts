@@ -163,7 +163,7 @@ class Loaded {
 
 // Tells the page that nothing more is to be had from here.
 function fail({ code, detail }: LinnetError): void {
-  send({ type: 'error', code, detail });
+  send({ type: 'lost', code, detail });
 }
 
 let loaded: Loaded | null = null;

@@ -1,0 +1,87 @@
+// The choice among the real backends in Chromium, whose GPUs are software here: measured, and through real losses.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { gpuFlags, launch } from './harness.mjs';
+import * as pages from './ladder_pages.mjs';
+
+// The GPU backends there are.
+const gpus = ['webgpu'];
+
+let browser, server;
+before(async () => {
+  browser = await launch({ flags: gpuFlags });
+  server = await pages.startLadderServer();
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+});
+
+test('measures what is there and says why it chose', async () => {
+  const choice = await pages.inPage(browser, server, async () => {
+    const model = await linnet.loadModel('/small/', { threads: 1 });
+    await decided(model);
+    const { choice } = model;
+    await model.dispose();
+    return choice;
+  });
+  const rungs = ['wasm', ...gpus].map((backend) => [backend, choice.rungs[backend]]);
+  for (const [backend, rung] of rungs) {
+    assert.ok(rung.median > 0 && rung.bytes > 0, `${backend}: ${rung.state} ${rung.reason}`);
+    assert.ok(rung.error < 1e-3, backend);
+  }
+  const medians = rungs.map(([, { median }]) => median);
+  // Software is slower than the WebAssembly that it competes with, by far.
+  assert.equal(choice.backend, 'wasm');
+  assert.equal(choice.rungs.wasm.median, Math.min(...medians));
+  assert.match(choice.reason, /^WASM, measured [\d.]+ ms; WebGPU [\d.]+ ms; /);
+});
+
+test('the app shows the choice and its reason, and has a safe mode', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.goto(`${server.url}/app/?model=/small/&threads=1`);
+  const text = (id) => page.textContent(`#${id}`);
+  await page.waitForFunction(() => /^measured .*WebGPU [\d.]+ ms/.test(document.querySelector('#choice').textContent));
+  assert.equal(await text('backend'), 'WASM');
+  await page.click('#model-panel summary');
+  await page.check('#safe-mode');
+  await page.waitForFunction(() => document.querySelector('#choice').textContent === 'as safe mode asks');
+  assert.equal(await text('backend'), 'WASM');
+  await context.close();
+});
+
+for (const backend of gpus) {
+  test(`a hundred losses of ${backend}, a hundred recoveries, no wrong answer`, { timeout: 240_000 }, async () => {
+    const page = await pages.openPage(browser, server);
+    page.setDefaultTimeout(240_000);
+    const result = await page.evaluate(async (lossy) => {
+      const expected = await expectedNumbers();
+      const model = await load(
+        { wasm: { run: 1000 }, [lossy]: { real: true, run: 1 } },
+        { backends: [lossy], recovery: { rebuilds: 1000, backoff: 1 } },
+      );
+      await decided(model);
+      const heap = await model.heap();
+      let wrong = 0;
+      for (let k = 0; k < 100; ++k) {
+        await until(() => model.backend === lossy, `back for the ${k}th time; ${model.choice.reason}`);
+        const answer = k % 2 ? model.run(frame(k)) : null;
+        orders.postMessage({ lose: lossy });
+        wrong += !near((await (answer ?? model.run(frame(k)))).answers, expected[k % 5]);
+        await until(() => model.choice.rungs[lossy].losses === k + 1, 'the loss is counted');
+      }
+      await until(() => model.backend === lossy, 'back at last');
+      wrong += !near((await model.run(frame(3))).answers, expected[3]);
+      const { losses, recoveries } = model.choice.rungs[lossy];
+      const after = await model.heap();
+      return { wrong, losses, recoveries, growth: [after.liveBytes - heap.liveBytes, after.liveHandles - heap.liveHandles] };
+    }, backend);
+    assert.deepEqual(result, { wrong: 0, losses: 100, recoveries: 100, growth: [0, 0] });
+    for (let i = 0; page.workers().length > 2 && i < 50; ++i) await page.waitForTimeout(100);
+    assert.equal(page.workers().length, 2, 'one worker for each backend in use');
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  });
+}

@@ -104,6 +104,18 @@ const %b: i32[9] = random(18)
 const %m: f32[9] = splat(0.002)
 %y = quantized_depthwise_conv2d(%x, %w, %b, %m) {strides=[2,2], pads=[2,2,2,2], input_zero=41, zero=64}
 output %y)",
+    R"(input %x: i8[1,4,9,72]
+const %w: i8[3,3,72,1] = random(19)
+const %b: i32[72] = random(20)
+const %m: f32[72] = splat(0.003)
+%y = quantized_depthwise_conv2d(%x, %w, %b, %m) {pads=[1,1,1,1], input_zero=41, zero=64}
+output %y)",
+    R"(input %x: i8[1,7,9,72]
+const %w: i8[3,3,72,1] = random(21)
+const %b: i32[72] = random(22)
+const %m: f32[72] = splat(0.003)
+%y = quantized_depthwise_conv2d(%x, %w, %b, %m) {strides=[2,2], pads=[1,0,1,1], input_zero=41, zero=64}
+output %y)",
 };
 
 }  // namespace

@@ -126,12 +126,16 @@ inline VI load_codes(const int8_t* p, int count = kWidth) {
   return __builtin_convertvector(bytes, VI);
 }
 
+// Where round_to_integer counts from for results that are `zero` higher.
+inline VI rounding_origin(int32_t zero) {
+  // The bits of 1.5 * 2^23.
+  return splat_integer(0x4b400000 - zero);
+}
+
 // Rounded half to even. |value| is below 2^22.
-inline VI round_to_integer(V value) {
+inline VI round_to_integer(V value, VI origin = rounding_origin(0)) {
   // Adding 1.5 * 2^23 leaves no bits for a fraction.
-  constexpr float kShift = 12582912;
-  constexpr int32_t kShiftBits = 0x4b400000;
-  return (VI)(value + splat(kShift)) - splat_integer(kShiftBits);
+  return (VI)(value + splat(12582912)) - origin;
 }
 
 // The codes of kDotDepth taps side by side: of channel c + i of them in lane i of both operands together.
@@ -191,6 +195,20 @@ inline void store_codes(int8_t* p, const VI (&values)[2], const CodeLimits& limi
     bytes[i] = __builtin_convertvector(
         __builtin_elementwise_min(__builtin_elementwise_max(values[i], limits.low), limits.high), Bytes);
   std::memcpy(p, bytes, static_cast<size_t>(count));
+#endif
+}
+
+// The same of two rows of 2 * kWidth values.
+inline void store_codes(int8_t* const (&rows)[2], const VI (&values)[2][2], const CodeLimits& limits) {
+#if defined(__wasm_simd128__)
+  v128_t words[2];
+  for (int r = 0; r < 2; ++r) words[r] = wasm_i16x8_narrow_i32x4((v128_t)values[r][0], (v128_t)values[r][1]);
+  const v128_t bytes =
+      wasm_i8x16_min(wasm_i8x16_max(wasm_i8x16_narrow_i16x8(words[0], words[1]), limits.low), limits.high);
+  wasm_v128_store64_lane(rows[0], bytes, 0);
+  wasm_v128_store64_lane(rows[1], bytes, 1);
+#else
+  for (int r = 0; r < 2; ++r) store_codes(rows[r], values[r], limits);
 #endif
 }
 

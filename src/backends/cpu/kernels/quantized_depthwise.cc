@@ -36,10 +36,6 @@ struct Row {
     return image + (static_cast<size_t>(iy) * p.in_w + ix) * p.channels;
   }
   int32_t left(uint32_t ox) const { return static_cast<int32_t>(ox * p.stride_x) - p.pad_left; }
-  void store(uint32_t ox, uint32_t c, const VI (&sums)[2]) const {
-    requantiser.store(out + static_cast<size_t>(ox) * p.channels + c, sums, c,
-                      static_cast<int>(std::min(kBlock, p.channels - c)));
-  }
 };
 
 void load_bias(const Row& row, uint32_t c, VI (&sums)[2]) {
@@ -63,7 +59,8 @@ void any_row(const Row& row, const int8_t** taps) {
         for (int v = 0; v < 2; ++v)
           sums[v] = simd::dot_add(codes[v], simd::load_weights(weights + v * kWidth * kDotDepth), sums[v]);
       }
-      row.store(ox, c, sums);
+      int8_t* to = row.out + static_cast<size_t>(ox) * p.channels + c;
+      row.requantiser.store({to, to}, {{sums[0], sums[1]}, {sums[0], sums[1]}}, c, p.channels - c);
     }
   }
 }
@@ -75,36 +72,62 @@ struct Column {
   DotOperand groups[kColumnGroups][2];
 };
 
-Column load_column(const Row& row, const int8_t* const (&lines)[3], const size_t (&steps)[3], int32_t ix,
-                   uint32_t c) {
-  const bool inside = static_cast<uint32_t>(ix) < row.p.in_w;
-  const int8_t* taps[kColumnTaps];
-  for (int ky = 0; ky < 3; ++ky)
-    taps[ky] = inside ? lines[ky] + static_cast<size_t>(ix) * steps[ky] : row.padding;
-  taps[3] = taps[2];
-  Column column;
-  for (int g = 0; g < kColumnGroups; ++g) simd::interleave_codes(taps + g * kDotDepth, c, column.groups[g]);
-  return column;
-}
+// Where three rows are read, column after column.
+struct Lines {
+  const int8_t* at[3];
+  size_t steps[3];
+
+  Column next() {
+    const int8_t* taps[kColumnTaps] = {at[0], at[1], at[2], at[2]};
+    Column column;
+    for (int g = 0; g < kColumnGroups; ++g) simd::interleave_codes(taps + g * kDotDepth, 0, column.groups[g]);
+    for (int ky = 0; ky < 3; ++ky) at[ky] += steps[ky];
+    return column;
+  }
+};
+
+// The most columns that are read at a time.
+constexpr int32_t kMostColumns = 4;
+
+// A block of columns of which some lie outside the image.
+struct Edge {
+  int8_t codes[3][kMostColumns][kBlock];
+
+  // Columns ix .. ix + count - 1 of `lines`, which are at column 0.
+  [[gnu::noinline]] Lines gather(const Row& row, const Lines& lines, int32_t ix, int32_t count, uint32_t c) {
+    Lines edge;
+    for (int ky = 0; ky < 3; ++ky) {
+      for (int32_t i = 0; i < count; ++i) {
+        const auto x = static_cast<uint32_t>(ix + i);
+        std::memcpy(codes[ky][i], x < row.p.in_w ? lines.at[ky] + x * lines.steps[ky] : row.padding + c,
+                    kBlock);
+      }
+      edge.at[ky] = codes[ky][0];
+      edge.steps[ky] = kBlock;
+    }
+    return edge;
+  }
+};
 
 void add_column(const Column& codes, const Column& weights, VI (&sums)[2]) {
   for (int g = 0; g < kColumnGroups; ++g)
     for (int v = 0; v < 2; ++v) sums[v] = simd::dot_add(codes.groups[g][v], weights.groups[g][v], sums[v]);
 }
 
-// 3x3 windows: from one output to the next, columns that both read stay in registers, and so do all weights.
+// 3x3 windows, two outputs at a time: columns that several read stay in registers, and so do weights.
 template <int kStride>
 void rolling_row(const Row& row, const int8_t**) {
+  constexpr int kKept = 3 - kStride, kFresh = 2 * kStride;
   const QuantizedDepthwiseParams& p = row.p;
-  const int8_t* lines[3];
-  size_t steps[3];
+  Lines lines;
   for (uint32_t ky = 0; ky < 3; ++ky) {
     const auto iy = static_cast<uint32_t>(row.y + static_cast<int32_t>(ky));
     const bool inside = iy < p.in_h;
-    lines[ky] = inside ? row.image + static_cast<size_t>(iy) * p.in_w * p.channels : row.padding;
-    steps[ky] = inside ? p.channels : 0;
+    lines.at[ky] = inside ? row.image + static_cast<size_t>(iy) * p.in_w * p.channels : row.padding;
+    lines.steps[ky] = inside ? p.channels : 0;
   }
   const int8_t* at = row.weights;
+  Edge edge;
   for (uint32_t c = 0; c < p.channels; c += kBlock) {
     Column weights[3];
     for (Column& column : weights)
@@ -116,18 +139,35 @@ void rolling_row(const Row& row, const int8_t**) {
     VI bias[2];
     load_bias(row, c, bias);
     int32_t ix = row.left(0);
-    Column columns[3];
-    for (int i = 0; i < 3 - kStride; ++i) columns[i] = load_column(row, lines, steps, ix++, c);
-    for (uint32_t ox = 0; ox < p.out_w; ++ox) {
+    Column columns[kKept + kFresh];
+    Lines from = edge.gather(row, lines, ix, kKept, c);
+    for (int i = 0; i < kKept; ++i) columns[i] = from.next();
+    ix += kKept;
+    int8_t* out = row.out + c;
+    bool is_inside = false;
+    for (uint32_t ox = 0; ox < p.out_w; ox += 2, ix += kFresh, out += 2 * static_cast<size_t>(p.channels)) {
+      if (ix < 0 || ix + kFresh > static_cast<int32_t>(p.in_w)) {
+        from = edge.gather(row, lines, ix, kFresh, c);
+        is_inside = false;
+      } else if (!is_inside) {
+        for (int ky = 0; ky < 3; ++ky) from.at[ky] = lines.at[ky] + static_cast<size_t>(ix) * lines.steps[ky];
+        for (int ky = 0; ky < 3; ++ky) from.steps[ky] = lines.steps[ky];
+        is_inside = true;
+      }
 #pragma clang loop unroll(full)
-      for (int i = 3 - kStride; i < 3; ++i) columns[i] = load_column(row, lines, steps, ix++, c);
-      VI sums[2] = {bias[0], bias[1]};
+      for (int i = kKept; i < kKept + kFresh; ++i) columns[i] = from.next();
+      VI sums[2][2] = {{bias[0], bias[1]}, {bias[0], bias[1]}};
 #pragma clang loop unroll(full)
-      for (int i = 0; i < 3; ++i) add_column(columns[i], weights[i], sums);
-      row.store(ox, c, sums);
+      for (int o = 0; o < 2; ++o)
 #pragma clang loop unroll(full)
-      for (int i = 0; i < 3 - kStride; ++i) columns[i] = columns[i + kStride];
+        for (int i = 0; i < 3; ++i) add_column(columns[o * kStride + i], weights[i], sums[o]);
+      // Where a row ends on one output, what would be the next goes under it.
+      row.requantiser.store({ox + 1 < p.out_w ? out + p.channels : out, out},
+                            {{sums[1][0], sums[1][1]}, {sums[0][0], sums[0][1]}}, c, p.channels - c);
+#pragma clang loop unroll(full)
+      for (int i = 0; i < kKept; ++i) columns[i] = columns[kFresh + i];
     }
+    for (const int8_t*& line : lines.at) line += kBlock;
   }
 }
 

@@ -16,9 +16,9 @@ using simd::VI;
 // Weights that meet one group of codes.
 constexpr int kGroupBytes = kDotTileColumns * kDotDepth;
 
-// What a tile is computed from. `pixels[r * taps + t]` is where row r reads for tap t; `panel` is
+// What tiles are computed from. `pixels[r * taps + t]` is where row r reads for tap t; `panel` is
 // [tap][group][column][channel].
-struct Tile {
+struct Tiles {
   const int8_t* const* pixels;
   const int8_t* panel;
   const int32_t* bias;
@@ -27,60 +27,55 @@ struct Tile {
   uint32_t column, columns;  // the first column, and how many there are from it
 };
 
-void store_row(const Tile& tile, uint32_t row, uint32_t panel, const VI (&sums)[kDotTileVectors],
-               const Requantiser& requantiser) {
-  const uint32_t column = tile.column + panel * kDotTileColumns;
-  const uint32_t left = tile.columns - panel * kDotTileColumns;
-  requantiser.store(tile.targets[row] + column, sums, column,
-                    static_cast<int>(std::min<uint32_t>(left, kDotTileColumns)));
-}
-
-template <int kRows>
-void run_tile(const Tile& tile, const Requantiser& requantiser) {
-  VI sums[kRows][kDotTileVectors];
-  for (int r = 0; r < kRows; ++r)
-    for (int v = 0; v < kDotTileVectors; ++v) sums[r][v] = simd::load_integers(tile.bias + v * kWidth);
-  const int8_t* const* pixels = tile.pixels;
-  const int8_t* panel = tile.panel;
-  for (uint32_t t = 0; t < tile.taps; ++t, ++pixels) {
-    const int8_t* rows[kRows];
-    for (int r = 0; r < kRows; ++r) rows[r] = pixels[static_cast<size_t>(r) * tile.taps];
-    for (uint32_t c = 0; c < tile.channels; c += kDotDepth, panel += kGroupBytes) {
-      simd::DotOperand b[kDotTileVectors];
+// `rows` rows by one panel.
+void run_panel(const Tiles& tiles, const Requantiser& requantiser, uint32_t rows) {
+  constexpr int kRows = kDotTileRows;
+  static_assert(kRows == 4);
+  for (uint32_t first = 0; first < rows; first += kRows) {
+    // Rows that a last tile has too few of are its last one again.
+    uint32_t row[kRows];
+    for (uint32_t r = 0; r < kRows; ++r) row[r] = std::min(first + r, rows - 1);
+    VI sums[kRows][kDotTileVectors];
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kDotTileVectors; ++v) sums[r][v] = simd::load_integers(tiles.bias + v * kWidth);
+    const int8_t* panel = tiles.panel;
+    for (uint32_t t = 0; t < tiles.taps; ++t) {
+      const int8_t* from[kRows];
+      for (int r = 0; r < kRows; ++r) from[r] = tiles.pixels[static_cast<size_t>(row[r]) * tiles.taps + t];
+      for (uint32_t c = 0; c < tiles.channels; c += kDotDepth, panel += kGroupBytes) {
+        simd::DotOperand b[kDotTileVectors];
 #pragma clang loop unroll(full)
-      for (int v = 0; v < kDotTileVectors; ++v) b[v] = simd::load_weights(panel + v * kWidth * kDotDepth);
+        for (int v = 0; v < kDotTileVectors; ++v) b[v] = simd::load_weights(panel + v * kWidth * kDotDepth);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < kRows; ++r) {
-        const simd::DotOperand a = simd::splat_codes(rows[r] + c);
+        for (int r = 0; r < kRows; ++r) {
+          const simd::DotOperand a = simd::splat_codes(from[r] + c);
 #pragma clang loop unroll(full)
-        for (int v = 0; v < kDotTileVectors; ++v) sums[r][v] = simd::dot_add(a, b[v], sums[r][v]);
+          for (int v = 0; v < kDotTileVectors; ++v) sums[r][v] = simd::dot_add(a, b[v], sums[r][v]);
+        }
       }
     }
+    const auto store = [&](uint32_t r) {
+      requantiser.store({tiles.targets[row[r]] + tiles.column, tiles.targets[row[r + 1]] + tiles.column},
+                        {{sums[r][0], sums[r][1]}, {sums[r + 1][0], sums[r + 1][1]}}, tiles.column,
+                        tiles.columns);
+    };
+    store(0);
+    if (first + 2 < rows) store(2);
   }
-  for (uint32_t r = 0; r < kRows; ++r) store_row(tile, r, 0, sums[r], requantiser);
-}
-
-// The kernel for `rows` rows: from `kRows` down to 1.
-template <int kRows = kDotTileRows>
-void run_rows(const Tile& tile, const Requantiser& requantiser, uint32_t rows) {
-  if constexpr (kRows > 1) {
-    if (rows < static_cast<uint32_t>(kRows)) return run_rows<kRows - 1>(tile, requantiser, rows);
-  }
-  run_tile<kRows>(tile, requantiser);
 }
 
 // One row over kPanels neighbouring panels, `stride` bytes apart: alone, the sums of one panel are too few to
 // hide how long each takes.
 template <int kPanels>
-void run_line(const Tile& tile, const Requantiser& requantiser, size_t stride) {
+void run_line(const Tiles& tiles, const Requantiser& requantiser, size_t stride) {
   VI sums[kPanels][kDotTileVectors];
   for (int p = 0; p < kPanels; ++p)
     for (int v = 0; v < kDotTileVectors; ++v)
-      sums[p][v] = simd::load_integers(tile.bias + p * kDotTileColumns + v * kWidth);
-  const int8_t* panel = tile.panel;
-  for (uint32_t t = 0; t < tile.taps; ++t) {
-    const int8_t* row = tile.pixels[t];
-    for (uint32_t c = 0; c < tile.channels; c += kDotDepth, panel += kGroupBytes) {
+      sums[p][v] = simd::load_integers(tiles.bias + p * kDotTileColumns + v * kWidth);
+  const int8_t* panel = tiles.panel;
+  for (uint32_t t = 0; t < tiles.taps; ++t) {
+    const int8_t* row = tiles.pixels[t];
+    for (uint32_t c = 0; c < tiles.channels; c += kDotDepth, panel += kGroupBytes) {
       const simd::DotOperand a = simd::splat_codes(row + c);
 #pragma clang loop unroll(full)
       for (int p = 0; p < kPanels; ++p)
@@ -91,7 +86,12 @@ void run_line(const Tile& tile, const Requantiser& requantiser, size_t stride) {
               sums[p][v]);
     }
   }
-  for (uint32_t p = 0; p < kPanels; ++p) store_row(tile, 0, p, sums[p], requantiser);
+#pragma clang loop unroll(full)
+  for (uint32_t p = 0; p < kPanels; ++p) {
+    int8_t* to = tiles.targets[0] + tiles.column + p * kDotTileColumns;
+    requantiser.store({to, to}, {{sums[p][0], sums[p][1]}, {sums[p][0], sums[p][1]}},
+                      tiles.column + p * kDotTileColumns, tiles.columns - p * kDotTileColumns);
+  }
 }
 
 }  // namespace
@@ -105,27 +105,28 @@ void quantized_gemm(const Memory& memory, const uint32_t* words, Range range, st
   const int32_t* bias = memory.at<int32_t>(p.bias);
   const auto depth = static_cast<size_t>(align_up(table.channels(), kDotDepth));
   const size_t panel_bytes = table.taps() * depth * kDotTileColumns;
-  const auto tile_at = [&](uint32_t row, uint32_t column) {
-    return Tile{table.pixels(row),
-                weights + column / kDotTileColumns * panel_bytes,
-                bias + column,
-                table.taps(),
-                table.channels(),
-                table.targets(row),
-                column,
-                p.out_channels - column};
+  const auto tiles_at = [&](uint32_t row, uint32_t column) {
+    return Tiles{table.pixels(row),
+                 weights + column / kDotTileColumns * panel_bytes,
+                 bias + column,
+                 table.taps(),
+                 table.channels(),
+                 table.targets(row),
+                 column,
+                 p.out_channels - column};
   };
   for_each_block(p, range, [&](uint32_t first, uint32_t count, Range columns) {
     table.fill(first, count, nullptr);
     // A single last row goes over several panels at once.
     const uint32_t tiled = count % kDotTileRows == 1 ? count - 1 : count;
     for (uint32_t column = columns.begin; column < columns.end; column += kDotTileColumns)
-      for (uint32_t r = 0; r < tiled; r += kDotTileRows) run_rows(tile_at(r, column), requantiser, tiled - r);
+      run_panel(tiles_at(0, column), requantiser, tiled);
     if (tiled == count) return;
     uint32_t column = columns.begin;
     for (; column + kLinePanels * kDotTileColumns <= columns.end; column += kLinePanels * kDotTileColumns)
-      run_line<kLinePanels>(tile_at(tiled, column), requantiser, panel_bytes);
-    for (; column < columns.end; column += kDotTileColumns) run_rows(tile_at(tiled, column), requantiser, 1);
+      run_line<kLinePanels>(tiles_at(tiled, column), requantiser, panel_bytes);
+    for (; column < columns.end; column += kDotTileColumns)
+      run_panel(tiles_at(tiled, column), requantiser, 1);
   });
 }
 

@@ -31,17 +31,20 @@ struct Tiles {
 void run_panel(const Tiles& tiles, const Requantiser& requantiser, uint32_t rows) {
   constexpr int kRows = kDotTileRows;
   static_assert(kRows == 4);
+  size_t row[kRows] = {0, 1, 2, 3};
   for (uint32_t first = 0; first < rows; first += kRows) {
+    const int8_t* const* pixels = tiles.pixels + static_cast<size_t>(first) * tiles.taps;
+    int8_t* const* targets = tiles.targets + first;
     // Rows that a last tile has too few of are its last one again.
-    uint32_t row[kRows];
-    for (uint32_t r = 0; r < kRows; ++r) row[r] = std::min(first + r, rows - 1);
+    if (rows - first < kRows)
+      for (size_t& r : row) r = std::min<size_t>(r, rows - first - 1);
     VI sums[kRows][kDotTileVectors];
     for (int r = 0; r < kRows; ++r)
       for (int v = 0; v < kDotTileVectors; ++v) sums[r][v] = simd::load_integers(tiles.bias + v * kWidth);
     const int8_t* panel = tiles.panel;
     for (uint32_t t = 0; t < tiles.taps; ++t) {
       const int8_t* from[kRows];
-      for (int r = 0; r < kRows; ++r) from[r] = tiles.pixels[static_cast<size_t>(row[r]) * tiles.taps + t];
+      for (int r = 0; r < kRows; ++r) from[r] = pixels[row[r] * tiles.taps + t];
       for (uint32_t c = 0; c < tiles.channels; c += kDotDepth, panel += kGroupBytes) {
         simd::DotOperand b[kDotTileVectors];
 #pragma clang loop unroll(full)
@@ -55,7 +58,7 @@ void run_panel(const Tiles& tiles, const Requantiser& requantiser, uint32_t rows
       }
     }
     const auto store = [&](uint32_t r) {
-      requantiser.store({tiles.targets[row[r]] + tiles.column, tiles.targets[row[r + 1]] + tiles.column},
+      requantiser.store({targets[row[r]] + tiles.column, targets[row[r + 1]] + tiles.column},
                         {{sums[r][0], sums[r][1]}, {sums[r + 1][0], sums[r + 1][1]}}, tiles.column,
                         tiles.columns);
     };

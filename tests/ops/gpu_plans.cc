@@ -35,7 +35,7 @@ Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, cons
                                     int number) {
   TRY(run_passes(graph));
   TRY_ASSIGN(const gpu::GpuPlan plan, compile_gpu(graph, target));
-  std::vector<std::byte> weights(plan.weights_bytes);
+  std::vector<std::byte> weights(static_cast<size_t>(plan.weights_bytes));
   for (const gpu::WeightPiece& piece : plan.weights) piece.fill(weights.data() + piece.offset);
   if (!write_file(folder + "/" + std::to_string(number) + "_weights.bin", weights.data(), weights.size()))
     return fail(ErrorCode::Io, "cannot write to %s", folder.c_str());

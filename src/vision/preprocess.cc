@@ -162,6 +162,11 @@ Result<Preprocessor> Preprocessor::create(const ImageFormat& format, const Image
   made.line_bytes_ = static_cast<size_t>(align_up(static_cast<uint64_t>(longest), kRowSlack)) + kRowSlack;
   TRY_ASSIGN(made.lines_, Buffer::allocate(kLines * made.line_bytes_));
   std::memset(made.lines_.data(), 0, made.lines_.size());
+  if (rgba) {
+    const auto taps = static_cast<uint64_t>(made.pixels_.vertical.taps);
+    TRY_ASSIGN(made.ring_, Buffer::allocate(2 * taps * made.line_bytes_));
+    std::memset(made.ring_.data(), 0, made.ring_.size());
+  }
   return made;
 }
 
@@ -170,18 +175,40 @@ T* Preprocessor::line(Line index) {
   return reinterpret_cast<T*>(lines_.data() + static_cast<size_t>(index) * line_bytes_);
 }
 
+void Preprocessor::make_rgba_line(const ImageView& image, int y) {
+  const auto& [horizontal, vertical] = pixels_;
+  const auto& [data, stride] = image.planes[0];
+  auto* const ring = reinterpret_cast<uint8_t*>(ring_.data());
+  const auto ring_bytes = static_cast<size_t>(vertical.taps) * line_bytes_;
+  const int first = vertical.first[static_cast<size_t>(y)], end = first + vertical.taps;
+  const auto place = [&](int row) { return static_cast<size_t>(row % vertical.taps) * line_bytes_; };
+  for (int row = std::max(first, resized_); row < end; ++row) {
+    const int source_row = vertical.begin + row;
+    const uint8_t* source = data + static_cast<ptrdiff_t>(source_row) * stride +
+                            static_cast<ptrdiff_t>(horizontal.begin) * static_cast<ptrdiff_t>(kPixel);
+    // The kernel reads beyond the row: into the next one, but for the last.
+    if (source_row + 1 == format_.height) {
+      std::memcpy(line(kSource), source, static_cast<size_t>(horizontal.count) * kPixel);
+      source = line(kSource);
+    }
+    uint8_t* resized = ring + place(row);
+    resize_rgbx(source, horizontal, resized);
+    std::memcpy(resized + ring_bytes, resized, static_cast<size_t>(horizontal.size) * kPixel);
+  }
+  resized_ = end;
+  blend_rows(ring + place(first), static_cast<ptrdiff_t>(line_bytes_),
+             static_cast<size_t>(horizontal.size) * kPixel, vertical, y, line(kPixels));
+}
+
 void Preprocessor::make_line(const ImageView& image, int y) {
+  if (format_.pixels == PixelFormat::Rgba) return make_rgba_line(image, y);
   const auto blend = [&](int index, const Resize& resize, int channels, Line out) {
     const auto& [data, stride] = image.planes[index];
-    const ptrdiff_t first = static_cast<ptrdiff_t>(resize.vertical.begin) * stride +
-                            static_cast<ptrdiff_t>(resize.horizontal.begin) * channels;
+    const ptrdiff_t row = resize.vertical.begin + resize.vertical.first[static_cast<size_t>(y)];
+    const ptrdiff_t first = row * stride + static_cast<ptrdiff_t>(resize.horizontal.begin) * channels;
     blend_rows(data + first, stride, static_cast<size_t>(resize.horizontal.count * channels), resize.vertical,
                y, line(out));
   };
-  if (format_.pixels == PixelFormat::Rgba) {
-    blend(0, pixels_, 4, kSource);
-    return resize_rgbx(line(kSource), pixels_.horizontal, line(kPixels));
-  }
   blend(0, pixels_, 1, kSource);
   resize_luma(line(kSource), pixels_.horizontal, line<int16_t>(kLuma));
   if (format_.pixels == PixelFormat::Nv12) {
@@ -237,6 +264,7 @@ void Preprocessor::run_as(const ImageView& image, T* output) {
       for (size_t i = 0; i < pixels; ++i) output[i * channels + c] = black;
     }
   }
+  resized_ = 0;
   for (int y = 0; y < rows; ++y) {
     make_line(image, y);
     write_line(output + (static_cast<size_t>(out_y_ + y) * width + static_cast<size_t>(out_x_)) * channels);

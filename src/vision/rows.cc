@@ -91,7 +91,6 @@ I32x4 chroma_sums(const uint8_t* samples, const int16_t* high, const int16_t* lo
 
 void blend_rows(const uint8_t* rows, ptrdiff_t stride, size_t bytes, const Axis& axis, int y, uint8_t* out) {
   const size_t output = static_cast<size_t>(y);
-  rows += axis.first[output] * stride;
   const int16_t* high = &axis.high[output * axis.stride];
   const int16_t* low = &axis.low[output * axis.stride];
   if (bytes < kVector) {

@@ -13,7 +13,7 @@ inline constexpr size_t kRowSlack = 32;
 // Bits after the binary point of resized luma and chroma.
 inline constexpr int kYuvFraction = 6;
 
-// Output `y` of the vertical axis: sums `bytes` bytes of the rows from `rows` (sample 0 of `axis`) on,
+// Output `y` of the vertical axis: sums `bytes` bytes of the rows from `rows` (the output's first) on,
 // `stride` bytes apart, rounded to 8 bits. Reads nothing beyond the rows.
 void blend_rows(const uint8_t* rows, ptrdiff_t stride, size_t bytes, const Axis& axis, int y, uint8_t* out);
 

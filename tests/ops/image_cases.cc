@@ -46,7 +46,20 @@ struct Channel {
   Span across, down;
 };
 
-// One output with `fraction` bits after the point.
+// One output of RGBA: across first, rounded to 8 bits after each direction.
+int64_t resized_byte(const Channel& from, int width, int height, int x, int y) {
+  int64_t sum = 1 << 21;
+  const auto across = weights_of(from.across, width, x);
+  for (const Weight& row : weights_of(from.down, height, y)) {
+    int64_t line = 1 << 21;
+    for (const Weight& column : across)
+      line += column.weight * from.data[row.sample * from.stride + column.sample * from.step];
+    sum += row.weight * std::min<int64_t>(line >> 22, 255);
+  }
+  return std::min<int64_t>(sum >> 22, 255);
+}
+
+// One output of a plane, with `fraction` bits after the point: down first.
 int64_t resized(const Channel& from, int width, int height, int x, int y, int fraction) {
   int64_t sum = int64_t{1} << (21 - fraction);
   const auto down = weights_of(from.down, height, y);
@@ -56,7 +69,7 @@ int64_t resized(const Channel& from, int width, int height, int x, int y, int fr
       blended += row.weight * from.data[row.sample * from.stride + column.sample * from.step];
     sum += column.weight * std::min<int64_t>(blended >> 22, 255);
   }
-  return fraction > 0 ? sum >> (22 - fraction) : std::min<int64_t>(sum >> 22, 255);
+  return sum >> (22 - fraction);
 }
 
 struct Matrix {
@@ -125,7 +138,9 @@ void reference_pixel(const ImageCase& c, int x, int y, int64_t rgb[3]) {
     return resized(from, c.to.width, c.to.height, x, y, fraction);
   };
   if (c.format.pixels == PixelFormat::Rgba) {
-    for (int i = 0; i < 3; ++i) rgb[i] = at(channel(planes[0].data + i, planes[0].stride, 4, 1), 0);
+    for (int i = 0; i < 3; ++i)
+      rgb[i] =
+          resized_byte(channel(planes[0].data + i, planes[0].stride, 4, 1), c.to.width, c.to.height, x, y);
     return;
   }
   const bool nv12 = c.format.pixels == PixelFormat::Nv12;

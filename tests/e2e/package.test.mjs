@@ -277,7 +277,7 @@ test('bad options and bad inputs say what to do', () =>
       const picture = new ImageData(4, 4);
       const fine = await model.run(new Float32Array(48 * 48 * 3));
       const all = {
-        backend: await load({ backend: 'webgpu' }),
+        backend: await load({ backend: 'webnn' }),
         threads: await load({ threads: 0 }),
         batch: await load({ batch: 1.5 }),
         shape: await load({ inputShapes: { image: [1, 0x7fffffff, 0x7fffffff, 3] } }),

@@ -46,9 +46,8 @@ async function startHelper(engine, index, change = {}) {
 async function open(threads, measured = false) {
   const engine = await Engine.create(new WebAssembly.Module(readFileSync(modulePath)), true);
   const { handle } = engine.openModel(json);
-  const room = engine.reserveShard(handle, 0, small.weights.length);
-  engine.bytes.set(small.weights, room);
-  engine.commitShard(handle, 0, small.weights.length);
+  engine.writeShard(handle, 0, small.weights);
+  engine.endShard(handle, 0);
   const { handle: session, description } = engine.compile(handle, threads, 1, {}, measured);
   const [input] = description.inputs;
   const [output] = description.outputs;

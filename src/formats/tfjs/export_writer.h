@@ -1,15 +1,13 @@
 // Collects the nodes and weights of a TensorFlow.js graph model.
 #pragma once
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <string>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
 
 #include "formats/tfjs/export.h"
+#include "formats/tfjs/rapidjson.h"
 #include "graph/graph.h"
 
 namespace linnet {

@@ -3,17 +3,7 @@
 #include <charconv>
 #include <cmath>
 
-// The library grows its stack from a null pointer by arithmetic that is harmless but not defined.
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow"))), apply_to = function)
-#endif
-#define RAPIDJSON_ASSERT(condition) CHECK(condition)
-#include <rapidjson/error/en.h>
-#include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
+#include "formats/tfjs/rapidjson.h"
 
 namespace linnet {
 

@@ -76,13 +76,17 @@ uint64_t allocations_of_run(Session& session) {
   return allocation_count - before;
 }
 
+// What is stored here cannot be optimised away.
+const void* volatile escaped = nullptr;
+
 TEST(Allocations, AreCounted) {
   const uint64_t before = allocation_count;
   const auto number = std::make_unique<int>(1);
   const auto buffer = Buffer::allocate(100);
   std::vector<char> grown(1000);
-  volatile const void* kept[] = {number.get(), buffer->data(), grown.data()};
-  (void)kept;
+  for (const void* memory : {static_cast<const void*>(number.get()), static_cast<const void*>(buffer->data()),
+                             static_cast<const void*>(grown.data())})
+    escaped = memory;
   EXPECT_GE(allocation_count - before, 3u);
 }
 

@@ -2,27 +2,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
-#include <system_error>
 
 #include "cli/classify_flags.h"
 #include "cli/commands.h"
-#include "cli/image_input.h"
-#include "cli/io.h"
 #include "cli/json.h"
 #include "cli/model_writer.h"
 #include "cli/progress.h"
-#include "cli/tensor_files.h"
+#include "cli/samples.h"
 #include "compress/calibrator.h"
 #include "passes/pipeline.h"
 
 namespace linnet {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr uint64_t kMaxTensorFileBytes = uint64_t{1} << 31;
 
 struct Options {
   ModelFlags model;
@@ -41,72 +33,12 @@ struct Outcome {
   double seconds = 0;
 };
 
-bool is_tensor(const fs::path& path) {
-  return path.extension() == ".npy";
-}
-bool is_image(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return std::tolower(c); });
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".webp";
-}
-
-// The samples of a directory, by name.
-Result<std::vector<std::string>> list_samples(const Options& options) {
-  std::vector<std::string> files;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(options.samples, error))
-    if (entry.is_regular_file() && (is_tensor(entry.path()) || is_image(entry.path())))
-      files.push_back(entry.path().string());
-  if (error)
-    return fail(ErrorCode::Io, "%s: cannot list: %s", options.samples.c_str(), error.message().c_str());
-  if (files.empty())
-    return fail(ErrorCode::Io, "%s: no JPEG, PNG, WebP or .npy files to calibrate with",
-                options.samples.c_str());
-  std::ranges::sort(files);
-  if (options.limit > 0 && files.size() > options.limit) files.resize(options.limit);
-  return files;
-}
-
-class Feeder {
- public:
-  Feeder(Session& session, std::string metadata, const PreprocessFlags& flags)
-      : session_(session), metadata_(std::move(metadata)), flags_(flags) {}
-
-  // Fills the model's only input from a file.
-  Result<void> fill(const std::string& file) {
-    if (!is_tensor(file)) {
-      if (!images_) TRY(prepare_images());
-      TRY_ASSIGN(const Image image, read_image(file));
-      return images_->fill(session_, image);
-    }
-    if (session_.inputs().size() != 1)
-      return fail(ErrorCode::ShapeMismatch, "the model has %zu inputs, one can be calibrated",
-                  session_.inputs().size());
-    TRY_ASSIGN(const Buffer content, read_file(file, kMaxTensorFileBytes));
-    auto filled = fill_from_bytes(content.bytes(), session_.input(0));
-    if (!filled) return std::unexpected(filled.error().within(file));
-    return {};
-  }
-
- private:
-  Result<void> prepare_images() {
-    TRY_ASSIGN(images_, ImageInput::create(session_, metadata_, flags_));
-    const std::string& warning = images_->preprocessing().warning;
-    if (!warning.empty()) std::fprintf(stderr, "linnet: %s\n", warning.c_str());
-    return {};
-  }
-
-  Session& session_;
-  std::string metadata_;
-  PreprocessFlags flags_;
-  std::optional<ImageInput> images_;
-};
-
 Result<Ranges> calibrate(const Options& options, Graph graph, const std::string& metadata, Outcome* outcome) {
-  TRY_ASSIGN(const std::vector<std::string> files, list_samples(options));
+  TRY_ASSIGN(const std::vector<std::string> files,
+             list_samples(options.samples, SampleKinds::ImagesAndTensors, options.limit));
   TRY_ASSIGN(const std::unique_ptr<Calibrator> calibrator,
              Calibrator::create(std::move(graph), options.model.threads));
-  Feeder feeder(calibrator->session(), metadata, options.images.preprocessing());
+  SampleFeeder feeder(calibrator->session(), metadata, options.images.preprocessing());
   Progress progress("samples", files.size());
   for (const std::string& file : files) {
     TRY(feeder.fill(file));

@@ -81,6 +81,10 @@ void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
   app.add_option("MODEL", flags.model, "Directory, model.json or URL of a TensorFlow.js model")
       ->type_name("")
       ->required();
+  add_shared_model_flags(app, flags, runs);
+}
+
+void add_shared_model_flags(CLI::App& app, ModelFlags& flags, bool runs) {
   app.add_option("--shape", flags.shapes,
                  "Shape of an input, for models that leave it open: NAME=1,224,224,3")
       ->type_name("NAME=SHAPE")

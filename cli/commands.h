@@ -35,6 +35,8 @@ Command add_golden(CLI::App& parent);
 
 // Declares MODEL, --shape and --f32, which all have, and --threads and --fuse-rows where the model is run.
 void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs);
+// The same without MODEL, for subcommands that take several models by the same flags.
+void add_shared_model_flags(CLI::App& app, ModelFlags& flags, bool runs);
 // -o DIR, for subcommands that write a model.
 void add_output_flag(CLI::App& app, std::string& directory);
 void add_json_flag(CLI::App& app, bool& json);

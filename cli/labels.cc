@@ -43,7 +43,9 @@ Result<std::vector<Truth>> parse_truth(std::string_view text) {
       return fail(ErrorCode::BadFile, "%s: no class index that is a whole number from 0",
                   entry.path().c_str());
     }
-    truth.push_back({std::string(files.key(i)), *index});
+    std::string label;
+    if (entry.is_object() && entry["label"].is_string()) label = *entry["label"].string();
+    truth.push_back({std::string(files.key(i)), *index, std::move(label)});
   }
   if (truth.empty()) return fail(ErrorCode::BadFile, "no images in it");
   std::ranges::sort(truth, {}, &Truth::file);

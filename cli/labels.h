@@ -22,9 +22,10 @@ Result<std::vector<std::string>> align_labels(std::vector<std::string> labels, s
 struct Truth {
   std::string file;
   int64_t index;
+  std::string label;  // the class's name; empty where the file has none
 };
-// Reads {"images": {FILE: {"index": N, ...}}}, or the inner object alone; N may stand in place of {"index":
-// N}. In order of the file names. Fails with MalformedJson, or another error that names the entry.
+// Reads {"images": {FILE: {"index": N, "label": NAME}}}, or the inner object alone; N may stand in place of
+// {"index": N}. In order of the file names. Fails with MalformedJson, or another error that names the entry.
 Result<std::vector<Truth>> parse_truth(std::string_view text);
 
 }  // namespace linnet

@@ -39,6 +39,8 @@ TEST(Truth, ReadsNestedAndPlainForms) {
     EXPECT_EQ((*truth)[0].index, 0);
     EXPECT_EQ((*truth)[1].file, "b.jpg");
     EXPECT_EQ((*truth)[1].index, 2);
+    EXPECT_EQ((*truth)[0].label, "");
+    EXPECT_EQ((*truth)[1].label, std::string_view(json).contains("label") ? "y" : "");
   }
 }
 

@@ -156,38 +156,6 @@ test('a broken image does not stop the others', async () => {
   assert.equal(images[4].top[0].index, 1);
 });
 
-test('evaluate counts', async () => {
-  const truth = put('truth.json', JSON.stringify({
-    images: { 'red.png': { index: 0 }, 'green.png': { index: 1, label: 'green' }, 'blue.png': { index: 0 } },
-  }));
-  const result = await json('evaluate', model, '--images', folder, '--labels', truth);
-  assert.equal(result.images, 3);
-  assert.equal(result.top1, 66.67);
-  assert.equal(result.top5, 100);
-  assert.deepEqual([result.top1_count, result.top5_count], [2, 3]);
-  assert.ok(result.p50_ms >= 0 && result.p95_ms >= result.p50_ms);
-  // By name, blue comes first, and its label is wrong.
-  const first = await json('evaluate', model, '--images', folder, '--labels', truth, '--limit', '1');
-  assert.deepEqual([first.images, first.top1], [1, 0]);
-  assert.match((await ok('evaluate', model, '--images', folder, '--labels', truth)).stdout, /^top-1 +66\.7 % +\(2\)$/m);
-});
-
-test('evaluate stops at what it cannot judge, and names it', async () => {
-  const cases = [
-    ['{"missing.png": 0}', /missing\.png: cannot open/],
-    ['{"red.png": 3}', /red\.png is of class 3, but the model has 3 classes/],
-    ['{"red.png": {"label": "red"}}', /red\.png: no class index/],
-    ['{"red.png": ', /truth2\.json: line 1/],
-  ];
-  for (const [content, message] of cases) {
-    const truth = put('truth2.json', content);
-    const { code, stdout, stderr } = await linnet('evaluate', model, '--images', folder, '--labels', truth, '--json');
-    assert.match(stderr, message);
-    assert.notEqual(code, 0);
-    assert.equal(stdout, '');
-  }
-});
-
 test('bench accounts for all of the model', async () => {
   const found = await json('bench', model, '--runs', '4', '--per-op', '--threads', '2');
   assert.equal(found.runs, 4);

@@ -90,6 +90,12 @@ export function colourModel({ metadata, gain = 10 } = {}) {
   return { json, weights };
 }
 
+/** A colourModel whose scores are the means times `matrix`, nine numbers by rows. */
+export function matrixModel(matrix, options) {
+  const model = colourModel(options);
+  return { ...model, weights: Buffer.concat([int(1, 2), float(...matrix)]) };
+}
+
 /** Writes a model into a new folder below `folder` and gives its path. */
 export function writeModel(folder, name, { json, weights }, file = 'model.json') {
   const path = join(folder, name);

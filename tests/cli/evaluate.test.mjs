@@ -57,7 +57,7 @@ test('compares models on the same photos', async () => {
   const { against_first: against } = second;
   assert.deepEqual([against.agreement_count, against.agreement], [2, 66.67]);
   assert.deepEqual([against.gained, against.lost, against.top1_difference], [0, 1, -33.33]);
-  assert.equal(against.p, 1);
+  assert.equal(against.p, 0.5);
   const [low, high] = against.top1_difference_interval;
   assert.ok(low < -33.33 && high > 0 && low >= -100);
   assert.equal(third.against_first.agreement, 100);
@@ -67,7 +67,7 @@ test('compares models on the same photos', async () => {
   ]);
   const { stdout } = await ok(model, blind, '--images', photos, '--labels', truth, '--per-class');
   assert.match(stdout, /agrees with the first +top-1 less the first's/);
-  assert.match(stdout, /-33\.3 \(-\d+\.\d to \+\d+\.\d\), p 1\n/);
+  assert.match(stdout, /-33\.3 \(-\d+\.\d to \+\d+\.\d\), p 0.5\n/);
   assert.match(stdout, /^ *1 +verdant +1 +100\.0 % +0\.0 %$/m);
 });
 

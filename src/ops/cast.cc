@@ -33,6 +33,15 @@ output %y)",
     R"(input %x: i32[6]
 %y = cast(%x) {dtype=bool}
 output %y)",
+    R"(input %x: bool[3,3]
+%y = cast(%x) {dtype=i32}
+output %y)",
+    R"(input %x: bool[7]
+%y = cast(%x) {dtype=f32}
+output %y)",
+    R"(input %x: f32[5]
+%y = cast(%x) {dtype=bool}
+output %y)",
 };
 
 }  // namespace

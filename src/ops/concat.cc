@@ -68,6 +68,10 @@ output %y)",
 input %b: i32[2,1]
 %y = concat(%a, %b) {axis=1}
 output %y)",
+    R"(input %a: bool[3,2]
+input %b: bool[3,3]
+%y = concat(%a, %b) {axis=1}
+output %y)",
 };
 
 }  // namespace

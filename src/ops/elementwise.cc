@@ -124,6 +124,26 @@ input %a: f32[2,4]
 input %b: f32[2,1]
 %y = elementwise(%c, %a, %b) {expr=select($0, $1, $2)}
 output %y)",
+    R"(input %a: i32[3,7]
+input %b: i32[7]
+%y = elementwise(%a, %b) {expr=floor_div(add(mul($0, 7), 3), sub(mul($1, 5), 2))}
+output %y)",
+    R"(input %a: i32[3,7]
+input %b: i32[7]
+%y = elementwise(%a, %b) {expr=floor_mod(add(mul($0, 7), 3), sub(mul($1, 5), 2))}
+output %y)",
+    R"(input %a: i32[2,9]
+input %b: i32[2,9]
+%y = elementwise(%a, %b) {expr=select(less($0, $1), mul(sub($0, $1), 100000), maximum(abs($0), 3))}
+output %y)",
+    R"(input %a: i32[2,9]
+input %b: i32[1]
+%y = elementwise(%a, %b) {expr=logical_or(equal($0, $1), greater($0, 0))}
+output %y)",
+    R"(input %c: bool[5]
+input %a: i32[2,5]
+%y = elementwise(%c, %a) {expr=select($0, neg($1), square($1))}
+output %y)",
 };
 
 }  // namespace

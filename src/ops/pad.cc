@@ -72,6 +72,9 @@ output %y)",
     R"(input %x: f32[1,4,5,2]
 %y = pad(%x) {pads=[0,0,2,1,1,3,0,0], mode=symmetric}
 output %y)",
+    R"(input %x: i32[2,3]
+%y = pad(%x) {pads=[1,0,2,1], value=-5}
+output %y)",
 };
 
 }  // namespace

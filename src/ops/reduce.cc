@@ -136,6 +136,12 @@ output %y)",
     R"(input %x: i32[2,3]
 %y = reduce(%x) {mode=prod, axes=[1]}
 output %y)",
+    R"(input %x: i32[3,2,8]
+%y = reduce(%x) {mode=max, axes=[0]}
+output %y)",
+    R"(input %x: i32[3,5]
+%y = reduce(%x) {mode=sum, axes=[]}
+output %y)",
 };
 
 }  // namespace

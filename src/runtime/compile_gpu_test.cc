@@ -62,9 +62,10 @@ TEST(CompileGpu, SharesShadersAmongStepsOfOneKind) {
 
 TEST(CompileGpu, RunsNeighboursOnTheCpuInOneStep) {
   const gpu::GpuPlan plan = compile(R"(input %x: f32[2,6]
-%a = cast(%x) {dtype=i32}
-%b = elementwise(%a, %a) {expr=mul($0, $1)}
-%c = cast(%b) {dtype=f32}
+%a = quantize(%x) {scale=0.1, zero=3}
+const %t: i8[128] = random(1)
+%b = lookup(%a, %t)
+%c = dequantize(%b) {scale=0.2}
 %y = softmax(%c)
 output %y)");
   ASSERT_EQ(plan.cpu_steps.size(), 1u);

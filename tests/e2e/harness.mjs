@@ -1,9 +1,11 @@
 // What the tests in Chromium share: the browser, a server of everything, and pages with the package in them.
-import { dirname, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { serve } from '../../web/scripts/static_server.mjs';
-import { imagesFolder, modelsFolder } from '../differential/linnet.mjs';
+import { imagesFolder, linnet, modelsFolder, withFolder } from '../differential/linnet.mjs';
+import { readNpy } from '../differential/tensors.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -93,4 +95,23 @@ export async function runInPage(page, url, inputs, options = {}, repeat = 1) {
     output.data = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
   }
   return result;
+}
+
+/**
+ * The native command's answer to drawn inputs, with `flags`: `inputs` are typed arrays by name, `outputs` `{name, shape,
+ * data}`.
+ */
+export async function nativeRun(path, ...flags) {
+  return withFolder(async (folder) => {
+    const inputFolder = `${join(folder, 'inputs')}/`;
+    const run = await linnet(
+      ...['run', path, ...flags, '--input', 'random:7', '--save-input', inputFolder],
+      ...['--output', `${join(folder, 'outputs')}/`],
+    );
+    const inputs = {};
+    for (const file of await readdir(inputFolder))
+      inputs[basename(file, '.npy')] = (await readNpy(join(inputFolder, file))).data;
+    const outputs = await Promise.all(run.outputs.map(async ({ name, file }) => ({ name, ...(await readNpy(file)) })));
+    return { inputs, outputs };
+  });
 }

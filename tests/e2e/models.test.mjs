@@ -1,14 +1,13 @@
 // Every model in Chromium against the native command on the same input. The native command is held against
 // TensorFlow.js by tests/differential.
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { linnet, missing, modelsFolder, withFolder } from '../differential/linnet.mjs';
+import { missing, modelsFolder } from '../differential/linnet.mjs';
 import { models } from '../differential/models.mjs';
 import { topologyPath } from '../differential/oracle.mjs';
-import { readNpy, relativeError } from '../differential/tensors.mjs';
-import { launch, openPackagePage, runInPage, startServer } from './harness.mjs';
+import { relativeError } from '../differential/tensors.mjs';
+import { launch, nativeRun, openPackagePage, runInPage, startServer } from './harness.mjs';
 
 // Both run the same C++; fused multiply-adds and the order of sums differ.
 const tolerance = 2e-5;
@@ -29,21 +28,6 @@ after(async () => {
   for (const row of table)
     console.log(`RESULT: ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')}`);
 });
-
-async function nativeRun(path) {
-  return withFolder(async (folder) => {
-    const inputFolder = `${join(folder, 'inputs')}/`;
-    const run = await linnet(
-      ...['run', path, '--input', 'random:7', '--save-input', inputFolder],
-      ...['--output', `${join(folder, 'outputs')}/`],
-    );
-    const inputs = {};
-    for (const file of await readdir(inputFolder))
-      inputs[basename(file, '.npy')] = (await readNpy(join(inputFolder, file))).data;
-    const outputs = await Promise.all(run.outputs.map(async ({ name, file }) => ({ name, ...(await readNpy(file)) })));
-    return { inputs, outputs };
-  });
-}
 
 for (const { name, files } of models) {
   for (const file of files ?? [undefined]) {

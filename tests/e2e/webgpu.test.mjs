@@ -1,23 +1,27 @@
 // Models on WebGPU in Chromium, on a software adapter, against the same models on WebAssembly.
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { missing, modelsFolder } from '../differential/linnet.mjs';
+import { imagesFolder, linnet, missing, modelsFolder } from '../differential/linnet.mjs';
 import { relativeError } from '../differential/tensors.mjs';
-import { gpuFlags, launch, modelDocuments, openPackagePage, runInPage, startServer } from './harness.mjs';
+import { gpuFlags, launch, modelDocuments, nativeRun, openPackagePage, runInPage, startServer } from './harness.mjs';
 import { smallClassifier } from './small_models.mjs';
 
 const tolerance = 1e-3;
+const made = mkdtempSync(join(tmpdir(), 'linnet-webgpu-'));
 let browser, server, page;
 
 before(async () => {
   browser = await launch({ flags: gpuFlags });
-  server = await startServer({ documents: modelDocuments('/small', smallClassifier()) });
+  server = await startServer({ documents: modelDocuments('/small', smallClassifier()), mounts: [['/made/', made]] });
   page = await openPackagePage(browser, server.url);
 });
 after(async () => {
   await browser.close();
   await server.close();
+  rmSync(made, { recursive: true, force: true });
 });
 
 // Fills every input with the same drawn values.
@@ -56,4 +60,22 @@ test('a small model gives on WebGPU what it gives on WebAssembly', () => compare
 for (const name of ['mobilenet_v1_0.25_224', 'mobilenet_v2_1.0_224', 'squeezenet1.1_224']) {
   const skip = missing(join(modelsFolder, name));
   test(`${name} gives on WebGPU what it gives on WebAssembly`, { skip }, () => compare(`/models/${name}/model.json`));
+}
+
+// The engine's own answers are those of codes; on a GPU the same weights are floats.
+for (const [precision, ...flags] of [['fp16'], ['int8', '--calibrate', imagesFolder, '--limit', '4']]) {
+  const model = join(modelsFolder, 'mobilenet_v1_0.25_224');
+  const skip = missing(model) || missing(imagesFolder);
+  test(`a model of ${precision} weights runs on WebGPU as in f32`, { skip }, async () => {
+    const folder = join(made, precision);
+    mkdirSync(folder);
+    await linnet('quantize', model, `--${precision}`, ...flags, '-o', folder);
+    const native = await nativeRun(folder, '--f32');
+    const actual = await runInPage(page, `/made/${precision}/model.json`, native.inputs, { backend: 'webgpu' }, 2);
+    native.outputs.forEach(({ data, name }, i) => {
+      const error = relativeError(actual.outputs[i].data, data);
+      assert.ok(error <= tolerance, `${name} is off by ${error} of its range`);
+    });
+    assert.deepEqual(page.problems, []);
+  });
 }

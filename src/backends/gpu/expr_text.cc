@@ -18,9 +18,17 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || c == '_';
 }
 
+// Division of whole numbers is their own: the definitions round a quotient that has a fraction.
+std::string_view body_of(ExprOp op, bool whole) {
+  if (whole && op == ExprOp::floor_div) return "m.div(x, y)";
+  if (whole && op == ExprOp::floor_mod) return "x - m.div(x, y) * y";
+  return kBodies[static_cast<size_t>(op)];
+}
+
 // `body` with its operands x, y, z and the primitives m.name of the algebra in their place: m.k becomes
-// vec4f, and others a function of that name for vec4f.
-std::string substitute(std::string_view body, std::span<const std::string_view> operands) {
+// `constant`, and others a function of that name with `suffix`.
+std::string substitute(std::string_view body, std::span<const std::string> operands,
+                       std::string_view constant, std::string_view suffix) {
   std::string text;
   for (size_t at = 0; at < body.size();) {
     if (!is_letter(body[at]) || (at > 0 && body[at - 1] >= '0' && body[at - 1] <= '9')) {
@@ -35,7 +43,10 @@ std::string substitute(std::string_view body, std::span<const std::string_view> 
       const size_t name = ++at;
       while (at < body.size() && is_letter(body[at])) ++at;
       const std::string_view primitive = body.substr(name, at - name);
-      (text += primitive == "k" ? "vec4f" : primitive) += primitive == "k" ? "" : "4";
+      if (primitive == "k")
+        text += constant;
+      else
+        (text += primitive) += suffix;
     } else {
       text += operands[static_cast<size_t>(word[0] - 'x')];
     }
@@ -44,8 +55,8 @@ std::string substitute(std::string_view body, std::span<const std::string_view> 
 }
 
 struct Function {
-  std::string_view name, wgsl, glsl;  // of a vec4f a and, where it takes them, b and c
-  int operands;
+  std::string_view name, wgsl, glsl;
+  std::string_view types;  // of the result and of the operands a, b, c: f for vec4f, i for vec4i
 };
 constexpr std::string_view kPow =
     "  @vec4f m = pow(abs(a), b);\n  @vec4f half_b = b * vec4f(0.5);\n"
@@ -65,51 +76,80 @@ constexpr std::string_view kTrig =
     "  @vec4f v = pick4(eq4(abs(q - vec4f(2.0)), vec4f(1.0)), c, s);\n"
     "  return pick4(gt4(q, vec4f(1.5)), -v, v);";
 constexpr Function kFunctions[] = {
-    {"pow4", kPow, kPow, 2},
+    // Rounds down, where the languages round to 0.
+    {"div4i", "@vec4i q = a / b; return q - vec4i(lt4(vec4f(a - q * b) * sign(vec4f(b)), vec4f(0.0)));",
+     "@vec4i q = a / b; return q - vec4i(lt4(vec4f(a - q * b) * sign(vec4f(b)), vec4f(0.0)));", "iii"},
+    {"pow4", kPow, kPow, "fff"},
     // By the exponential: what devices have overflows early or is coarse.
     {"tanh4", "@vec4f t = exp(-2.0 * abs(a)); return sign(a) * (vec4f(1.0) - t) / (vec4f(1.0) + t);",
-     "@vec4f t = exp(-2.0 * abs(a)); return sign(a) * (vec4f(1.0) - t) / (vec4f(1.0) + t);", 1},
-    {"min4", "return min(a, b);", "return min(a, b);", 2},
-    {"max4", "return max(a, b);", "return max(a, b);", 2},
-    {"abs4", "return abs(a);", "return abs(a);", 1},
-    {"sqrt4", "return sqrt(a);", "return sqrt(a);", 1},
-    {"exp4", "return exp(a);", "return exp(a);", 1},
-    {"log4", "return log(a);", "return log(a);", 1},
-    {"sin4", "return trig4(a, vec4f(0.0));", "return trig4(a, vec4f(0.0));", 1},
-    {"cos4", "return trig4(a, vec4f(1.0));", "return trig4(a, vec4f(1.0));", 1},
-    {"trig4", kTrig, kTrig, 2},
-    {"floor4", "return floor(a);", "return floor(a);", 1},
-    {"ceil4", "return ceil(a);", "return ceil(a);", 1},
-    {"round4", "return round(a);", "return roundEven(a);", 1},
-    {"select4", "return pick4(a, b, c);", "return pick4(a, b, c);", 3},
-    {"eq4", "return select(vec4f(0.0), vec4f(1.0), a == b);", "return vec4f(equal(a, b));", 2},
-    {"lt4", "return select(vec4f(0.0), vec4f(1.0), a < b);", "return vec4f(lessThan(a, b));", 2},
-    {"le4", "return select(vec4f(0.0), vec4f(1.0), a <= b);", "return vec4f(lessThanEqual(a, b));", 2},
-    {"gt4", "return select(vec4f(0.0), vec4f(1.0), a > b);", "return vec4f(greaterThan(a, b));", 2},
-    {"ge4", "return select(vec4f(0.0), vec4f(1.0), a >= b);", "return vec4f(greaterThanEqual(a, b));", 2},
-    {"pick4", "return select(c, b, a != vec4f(0.0));", "return mix(c, b, notEqual(a, vec4f(0.0)));", 3},
+     "@vec4f t = exp(-2.0 * abs(a)); return sign(a) * (vec4f(1.0) - t) / (vec4f(1.0) + t);", "ff"},
+    {"min4", "return min(a, b);", "return min(a, b);", "fff"},
+    {"max4", "return max(a, b);", "return max(a, b);", "fff"},
+    {"abs4", "return abs(a);", "return abs(a);", "ff"},
+    {"sqrt4", "return sqrt(a);", "return sqrt(a);", "ff"},
+    {"exp4", "return exp(a);", "return exp(a);", "ff"},
+    {"log4", "return log(a);", "return log(a);", "ff"},
+    {"sin4", "return trig4(a, vec4f(0.0));", "return trig4(a, vec4f(0.0));", "ff"},
+    {"cos4", "return trig4(a, vec4f(1.0));", "return trig4(a, vec4f(1.0));", "ff"},
+    {"trig4", kTrig, kTrig, "fff"},
+    {"floor4", "return floor(a);", "return floor(a);", "ff"},
+    {"ceil4", "return ceil(a);", "return ceil(a);", "ff"},
+    {"round4", "return round(a);", "return roundEven(a);", "ff"},
+    {"select4", "return pick4(a, b, c);", "return pick4(a, b, c);", "ffff"},
+    {"eq4", "return select(vec4f(0.0), vec4f(1.0), a == b);", "return vec4f(equal(a, b));", "fff"},
+    {"lt4", "return select(vec4f(0.0), vec4f(1.0), a < b);", "return vec4f(lessThan(a, b));", "fff"},
+    {"le4", "return select(vec4f(0.0), vec4f(1.0), a <= b);", "return vec4f(lessThanEqual(a, b));", "fff"},
+    {"gt4", "return select(vec4f(0.0), vec4f(1.0), a > b);", "return vec4f(greaterThan(a, b));", "fff"},
+    {"ge4", "return select(vec4f(0.0), vec4f(1.0), a >= b);", "return vec4f(greaterThanEqual(a, b));", "fff"},
+    {"pick4", "return select(c, b, a != vec4f(0.0));", "return mix(c, b, notEqual(a, vec4f(0.0)));", "ffff"},
+    {"min4i", "return min(a, b);", "return min(a, b);", "iii"},
+    {"max4i", "return max(a, b);", "return max(a, b);", "iii"},
+    {"abs4i", "return abs(a);", "return abs(a);", "ii"},
+    {"floor4i", "return a;", "return a;", "ii"},
+    {"ceil4i", "return a;", "return a;", "ii"},
+    {"round4i", "return a;", "return a;", "ii"},
+    {"eq4i", "return select(vec4f(0.0), vec4f(1.0), a == b);", "return vec4f(equal(a, b));", "fii"},
+    {"lt4i", "return select(vec4f(0.0), vec4f(1.0), a < b);", "return vec4f(lessThan(a, b));", "fii"},
+    {"le4i", "return select(vec4f(0.0), vec4f(1.0), a <= b);", "return vec4f(lessThanEqual(a, b));", "fii"},
+    {"gt4i", "return select(vec4f(0.0), vec4f(1.0), a > b);", "return vec4f(greaterThan(a, b));", "fii"},
+    {"ge4i", "return select(vec4f(0.0), vec4f(1.0), a >= b);", "return vec4f(greaterThanEqual(a, b));",
+     "fii"},
+    {"select4i", "return select(c, b, a != vec4f(0.0));",
+     "return c + (b - c) * ivec4(notEqual(a, vec4f(0.0)));", "ifii"},
 };
 
 }  // namespace
 
-std::string print_expr(const Expr& expr, std::span<const std::string> operands,
-                       std::span<const std::string> constants, std::string* text) {
-  std::vector<std::string> values;
+ExprText print_expr(const Expr& expr, std::span<const ExprText> operands,
+                    std::span<const std::string> constants, std::string* text) {
+  std::vector<ExprText> values;
   for (const Expr::Instruction& instruction : expr.instructions()) {
     if (instruction.op == ExprOp::Input) {
       values.push_back(operands[instruction.index]);
       continue;
     }
+    const size_t number = values.size();
     if (instruction.op == ExprOp::Constant) {
-      values.push_back(constants[values.size()]);
+      values.push_back({"vec4f(" + constants[number] + ")"});
       continue;
     }
-    std::string_view named[3];
-    for (int i = 0; i < expr_op_arity(instruction.op); ++i) named[i] = values[instruction.operands[i]];
-    std::string name = "t" + std::to_string(values.size());
-    *text +=
-        "  @vec4f " + name + " = " + substitute(kBodies[static_cast<size_t>(instruction.op)], named) + ";\n";
-    values.push_back(std::move(name));
+    // A constant takes the type of what it meets.
+    const int arity = expr_op_arity(instruction.op);
+    bool whole = false;
+    for (int i = 0; i < arity; ++i) whole = whole || values[instruction.operands[i]].whole;
+    std::string named[3];
+    for (int i = 0; i < arity; ++i) {
+      const size_t operand = instruction.operands[i];
+      const bool is_constant = expr.instructions()[operand].op == ExprOp::Constant;
+      named[i] = whole && is_constant ? "vec4i(i32(" + constants[operand] + "))" : values[operand].text;
+    }
+    const bool compares = instruction.op >= ExprOp::equal && instruction.op <= ExprOp::greater_equal;
+    const bool gives_whole = whole && !compares;
+    const char* type = gives_whole ? "vec4i" : "vec4f";
+    std::string name = "t" + std::to_string(number);
+    *text += std::string("  @") + type + " " + name + " = " +
+             substitute(body_of(instruction.op, whole), named, type, whole ? "4i" : "4") + ";\n";
+    values.push_back({std::move(name), gives_whole});
   }
   return values.back();
 }
@@ -122,9 +162,10 @@ std::string expr_functions(Dialect dialect, std::string_view text) {
     const std::string call = std::string(function.name) + "(";
     if (needs.find(call) == std::string::npos) continue;
     std::string body(dialect == Dialect::Wgsl ? function.wgsl : function.glsl);
-    std::string made = "@fn vec4f " + call + "vec4f a";
-    if (function.operands > 1) made += ", vec4f b";
-    if (function.operands > 2) made += ", vec4f c";
+    const auto type = [&](size_t i) { return function.types[i] == 'f' ? "vec4f " : "vec4i "; };
+    std::string made = std::string("@fn ") + type(0) + call;
+    for (size_t i = 1; i < function.types.size(); ++i)
+      made += std::string(i > 1 ? ", " : "") + type(i) + " abc"[i];
     made += ") { " + body + " }\n";
     needs += body;
     above = made + above;

@@ -62,14 +62,27 @@ TEST(ExprText, ComesFromTheDefinitions) {
   auto expr = Expr::parse("relu6(add($0, mul($1, 0.5)))");
   ASSERT_TRUE(expr);
   std::string text;
-  const std::vector<std::string> operands{"a", "b"}, constants(expr->instructions().size(), "k");
-  EXPECT_EQ(print_expr(*expr, operands, constants, &text), "t5");
+  const std::vector<ExprText> operands{{"a"}, {"b"}};
+  const std::vector<std::string> constants(expr->instructions().size(), "k");
+  EXPECT_EQ(print_expr(*expr, operands, constants, &text).text, "t5");
   EXPECT_EQ(text,
-            "  @vec4f t3 = b * k;\n  @vec4f t4 = a + t3;\n"
+            "  @vec4f t3 = b * vec4f(k);\n  @vec4f t4 = a + t3;\n"
             "  @vec4f t5 = min4(max4(t4, vec4f(0)), vec4f(6));\n");
   EXPECT_EQ(expr_functions(Dialect::Wgsl, text),
             "fn max4(a: vec4f, b: vec4f) -> vec4f { return max(a, b); }\n"
             "fn min4(a: vec4f, b: vec4f) -> vec4f { return min(a, b); }\n");
+}
+
+TEST(ExprText, ComputesWholeNumbersAsSuch) {
+  auto expr = Expr::parse("select(less($0, 3), floor_div($0, $1), 3)");
+  ASSERT_TRUE(expr);
+  std::string text;
+  const std::vector<std::string> constants(expr->instructions().size(), "k");
+  const ExprText value = print_expr(*expr, std::vector<ExprText>{{"a", true}, {"b", true}}, constants, &text);
+  EXPECT_TRUE(value.whole);
+  EXPECT_EQ(text,
+            "  @vec4f t2 = lt4i(a, vec4i(i32(k)));\n  @vec4i t4 = div4i(a, b);\n"
+            "  @vec4i t5 = select4i(t2, t4, vec4i(i32(k)));\n");
 }
 
 TEST(ExprText, DefinesWhatItCallsBeforeTheCall) {
@@ -78,7 +91,7 @@ TEST(ExprText, DefinesWhatItCallsBeforeTheCall) {
     auto expr = Expr::parse(op);
     ASSERT_TRUE(expr);
     std::string body;
-    print_expr(*expr, std::vector<std::string>{"a", "b"}, std::vector<std::string>(64), &body);
+    print_expr(*expr, std::vector<ExprText>{{"a"}, {"b"}}, std::vector<std::string>(64), &body);
     for (const Dialect dialect : {Dialect::Wgsl, Dialect::Glsl}) {
       const std::string text = expr_functions(dialect, body) + translate(dialect, body);
       // Every name4( is defined where it is first seen.

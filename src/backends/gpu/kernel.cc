@@ -1,11 +1,9 @@
 #include "backends/gpu/kernel.h"
 
-#include "backends/gpu/expr_text.h"
-
 namespace linnet::gpu {
 
-int Kernel::input(Ref ref) {
-  inputs.push_back(ref);
+int Kernel::input(Operand operand) {
+  inputs.push_back(operand);
   return static_cast<int>(inputs.size()) - 1;
 }
 
@@ -51,12 +49,13 @@ std::string Kernel::index(const IndexMap& map, const std::string& e) {
 
 std::string Kernel::fours(int k, const IndexMap& map, const std::string& e) {
   const std::string number = std::to_string(k);
-  if (map.is_single()) return "T4(at_" + number + "(" + std::to_string(map.base) + "u))";
+  const std::string four = is_whole(inputs[static_cast<size_t>(k)].dtype) ? "vec4i(at_" : "vec4f(at_";
+  if (map.is_single()) return four + number + "(" + std::to_string(map.base) + "u))";
   if (map.keeps_fours()) return "at4_" + number + "(" + index(map, e) + ")";
-  if (map.repeats_fours()) return "T4(at_" + number + "(" + index(map, e) + "))";
+  if (map.repeats_fours()) return four + number + "(" + index(map, e) + "))";
   const std::string first = index(map, e);
   const std::string call = first.substr(0, first.find('('));
-  std::string result = "T4(at_" + number + "(" + first + ")";
+  std::string result = four + number + "(" + first + ")";
   for (const char* lane : {"1u", "2u", "3u"})
     result += ", at_" + number + "(" + call + "(" + e + " + " + lane + "))";
   return result + ")";
@@ -67,23 +66,24 @@ std::string Kernel::single(int k, const IndexMap& map, const std::string& e) {
   return "at_" + std::to_string(k) + "(" + at + ")";
 }
 
-std::string Kernel::expression(const Expr& expr, const std::vector<std::string>& operands,
-                               std::string* body) {
-  uses_exprs = true;
+ExprText Kernel::operand(int k, const IndexMap& map, const std::string& e) {
+  return {fours(k, map, e), is_whole(inputs[static_cast<size_t>(k)].dtype)};
+}
+
+ExprText Kernel::expression(const Expr& expr, const std::vector<ExprText>& operands, std::string* body) {
   std::vector<std::string> constants;
   for (const Expr::Instruction& instruction : expr.instructions())
     constants.push_back(instruction.op == ExprOp::Constant
-                            ? "vec4f(" + param_f32("c" + std::to_string(constants_++), instruction.value) +
-                                  ")"
+                            ? param_f32("c" + std::to_string(constants_++), instruction.value)
                             : "");
   return print_expr(expr, operands, constants, body);
 }
 
-std::string with_lanes(bool fours, std::string_view text) {
+std::string with_lanes(bool fours, std::string_view text, bool whole) {
   std::string result;
   for (size_t at = 0; at < text.size(); ++at) {
     if (text.substr(at, 2) == "$V") {
-      result += fours ? "vec4f" : "f32";
+      result += fours ? (whole ? "vec4i" : "vec4f") : (whole ? "i32" : "f32");
       ++at;
     } else if (text.substr(at, 4) == "$at_") {
       result += fours ? "at4_" : "at_";

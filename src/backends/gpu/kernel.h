@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/gpu/expr_text.h"
 #include "backends/gpu/index_map.h"
 #include "graph/expr.h"
 #include "plan/plan.h"
@@ -20,35 +21,47 @@ struct Param {
   uint32_t bits;
 };
 
+// A tensor as a kernel meets it: where it lies, and the type in which it is stored.
+struct Operand {
+  Ref ref;
+  DType dtype;
+};
+
+// Kernels compute on i32 tensors with whole numbers, and on all others with f32; truth values are 0 and 1.
+inline bool is_whole(DType dtype) {
+  return dtype == DType::I32;
+}
+
 // A flat kernel defines
 //   @fn T4 kernel(u32 e)
-// which gives elements e ... e + 3 of its result, e a multiple of 4, elements past the end being ignored. It
-// reads input k as at_k(element) of type T or at4_k(element), the four from a multiple of 4, of type T4, and
-// parameters as P.name. T4 is vec4f and T is f32; vec4u and u32 in a kernel that only moves bits.
+// which gives elements e ... e + 3 of its result, e a multiple of 4, elements past the end being ignored. T
+// and T4 are f32 and vec4f, or i32 and vec4i where the result is i32. The kernel reads input k as
+// at_k(element) or at4_k(element), the four from a multiple of 4, which have the type that belongs to the
+// input, and parameters as P.name.
 class Kernel {
  public:
-  bool bits = false;
   std::string text;
-  std::vector<Ref> inputs;
+  std::vector<Operand> inputs;
   std::vector<Param> params;
-  bool uses_exprs = false;
 
   // Gives the input's number k.
-  int input(Ref ref);
+  int input(Operand operand);
   // Declares P.name; gives "P.name".
   std::string param(const std::string& name, uint32_t value);
   std::string param_i32(const std::string& name, int32_t value);
   std::string param_f32(const std::string& name, float value);
 
-  // The text of elements e ... e + 3 of what `map` finds in input k: a T4. `e` is a name or a short text.
+  // The text of elements e ... e + 3 of what `map` finds in input k. `e` is a name or a short text.
   std::string fours(int k, const IndexMap& map, const std::string& e);
-  // The same of element e alone: a T.
+  // The same of element e alone.
   std::string single(int k, const IndexMap& map, const std::string& e);
   // The text of the element that `map` meets at element `e`.
   std::string index(const IndexMap& map, const std::string& e);
+  // The same as an operand of an expression.
+  ExprText operand(int k, const IndexMap& map, const std::string& e);
   // Statements for `expr` over `operands`, appended to `body`; gives its value. Its constants become
   // parameters.
-  std::string expression(const Expr& expr, const std::vector<std::string>& operands, std::string* body);
+  ExprText expression(const Expr& expr, const std::vector<ExprText>& operands, std::string* body);
 
  private:
   int maps_ = 0;
@@ -56,6 +69,6 @@ class Kernel {
 };
 
 // `text` with $V for the type and $at_ for the reader of four elements at a time or of one.
-std::string with_lanes(bool fours, std::string_view text);
+std::string with_lanes(bool fours, std::string_view text, bool whole = false);
 
 }  // namespace linnet::gpu

@@ -11,6 +11,8 @@ namespace {
 
 LowerFunction lowering_of(Op op) {
   switch (op) {
+    case Op::cast:
+      return lower_cast;
     case Op::concat:
       return lower_concat;
     case Op::conv2d:
@@ -128,38 +130,49 @@ void Lowering::flush_cpu() {
   plan_.append_step(GpuOp::CpuStep, cpu_node_, std::span(&number, 1));
 }
 
+bool is_float(DType dtype) {
+  return dtype == DType::F32 || dtype == DType::F16;
+}
+
 bool has_float_operands(const Graph& graph, const Node& node) {
-  return std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [&](ValueId id) { return graph.value(id).dtype == DType::F32; });
+  return std::all_of(node.inputs.begin(), node.inputs.begin() + own_inputs(node),
+                     [&](ValueId id) { return is_float(graph.value(id).dtype); });
 }
 
 bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
-  const Value& result = graph.value(node.outputs[0]);
-  if (!has_float_operands(graph, node) || !(graph.value(node.inputs[input]).shape == result.shape))
-    return false;
+  const Value &result = graph.value(node.outputs[0]), &operand = graph.value(node.inputs[input]);
+  if (operand.dtype != result.dtype || !(operand.shape == result.shape)) return false;
   if (node.op == Op::elementwise) return true;
   return (op_def(node.op).traits & kTraitEpilogue) != 0 && input >= static_cast<size_t>(own_inputs(node));
 }
 
-std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const std::string& value,
+std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const ExprText& value,
                          std::string* body) {
   const Expr* expr = node.attrs.get_expr(Attr::epilogue);
-  if (expr == nullptr) return value;
-  std::vector<std::string> operands{value};
+  if (expr == nullptr) return value.text;
+  std::vector<ExprText> operands{value};
   for (size_t i = static_cast<size_t>(own_inputs(node)); i < node.inputs.size(); ++i) {
     const ValueId id = node.inputs[i];
     const IndexMap map = broadcast_map(lowering.shape(id), lowering.shape(node.outputs[0]));
-    operands.push_back(kernel.fours(kernel.input(lowering.ref(id)), map, "e"));
+    operands.push_back(kernel.operand(kernel.input(lowering.operand(id)), map, "e"));
   }
-  return kernel.expression(*expr, operands, body);
+  return kernel.expression(*expr, operands, body).text;
+}
+
+void finish_kernel(Kernel& kernel, const std::string& body, const std::string& value) {
+  kernel.text += "@fn T4 kernel(u32 e) {\n" + body + "  return " + value + ";\n}\n";
 }
 
 void finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours) {
+  const bool whole = is_whole(lowering.dtype(node.inputs[0]));
+  const std::string type = whole ? "vec4i" : "vec4f";
   std::string body =
-      fours ? "  @vec4f raw = element(e);\n"
-            : "  @vec4f raw = vec4f(element(e), element(e + 1u), element(e + 2u), element(e + 3u));\n";
-  const std::string value = add_epilogue(lowering, kernel, node, "raw", &body);
-  kernel.text += "@fn T4 kernel(u32 e) {\n" + body + "  return " + value + ";\n}\n";
+      "  @" + type + " raw = " +
+      (fours ? "element(e);\n" : type + "(element(e), element(e + 1u), element(e + 2u), element(e + 3u));\n");
+  std::string value = add_epilogue(lowering, kernel, node, {"raw", whole}, &body);
+  // A mean of codes is one.
+  if (lowering.dtype(node.outputs[0]) == DType::I8) value = "round4(" + value + ")";
+  finish_kernel(kernel, body, value);
 }
 
 }  // namespace linnet::gpu

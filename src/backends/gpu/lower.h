@@ -24,6 +24,8 @@ class Lowering {
   DType dtype(ValueId id) const { return graph_.value(id).dtype; }
   // Where the value's elements lie; a constant is copied to the weights on first use.
   Ref ref(ValueId id);
+  // The value as kernels read it.
+  Operand operand(ValueId id) { return {ref(id), dtype(id)}; }
   // `bytes` of weights that `fill` will write when the host asks for them, and has brought the elements of
   // constant `source` (kNone: needs none).
   Ref add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill);
@@ -62,6 +64,7 @@ class Lowering {
 // Lowers `node` and gives true, or false when its shapes, types or attributes fit no kernel. One function for
 // each op, in lower/<op>.cc.
 using LowerFunction = Result<bool> (*)(Lowering&, const Node&);
+Result<bool> lower_cast(Lowering&, const Node&);
 Result<bool> lower_concat(Lowering&, const Node&);
 Result<bool> lower_conv2d(Lowering&, const Node&);
 Result<bool> lower_conv2d_transpose(Lowering&, const Node&);
@@ -80,15 +83,20 @@ Result<bool> lower_transpose(Lowering&, const Node&);
 // where the operand meets the result element by element.
 bool can_overwrite(const Graph& graph, const Node& node, size_t input);
 
-// Adds the node's epilogue to a kernel whose raw elements e ... e + 3 are the vec4f `value`: statements
-// appended to `body`; gives the final value. Its operands become inputs of the kernel.
-std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const std::string& value,
+// Adds the node's epilogue to a kernel whose raw elements e ... e + 3 are `value`: statements appended to
+// `body`; gives the final value. Its operands become inputs of the kernel.
+std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const ExprText& value,
                          std::string* body);
-// Are the epilogue's operands all f32?
+// Is the value f32, stored as such or as f16?
+bool is_float(DType dtype);
+// Are the node's own operands such values?
 bool has_float_operands(const Graph& graph, const Node& node);
+// Sets `text` so that kernel(e) gives `value`, after the statements of `body`.
+void finish_kernel(Kernel& kernel, const std::string& body, const std::string& value);
 
-// Finishes a kernel that computes one element at a time, `@fn f32 element(u32 e)`, or four at once: sets
-// `text` so that kernel(e) gives four elements with the node's epilogue.
+// Finishes a kernel that computes one element at a time, `@fn f32 element(u32 e)`, or four at once, which are
+// i32 where the node's first operand is: sets `text` so that kernel(e) gives four elements with the node's
+// epilogue.
 void finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours);
 
 }  // namespace linnet::gpu

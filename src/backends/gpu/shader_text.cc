@@ -10,7 +10,7 @@ bool is_word(char c) {
 
 // WGSL has @-attributes of its own, which pass.
 bool is_type(std::string_view word) {
-  for (std::string_view type : {"u32", "i32", "f32", "bool", "vec4f", "vec4u", "T", "T4"})
+  for (std::string_view type : {"u32", "i32", "f32", "bool", "vec4f", "vec4i", "vec4u", "T", "T4"})
     if (word == type) return true;
   return false;
 }
@@ -95,6 +95,7 @@ std::string_view glsl_prologue() {
 #define i32 int
 #define f32 float
 #define vec4f vec4
+#define vec4i ivec4
 #define vec4u uvec4
 #define vec4b bvec4
 vec4 select(vec4 a, vec4 b, bvec4 c) { return mix(a, b, c); }

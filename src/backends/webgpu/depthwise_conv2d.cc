@@ -47,7 +47,8 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   const Window window = window_of(node.attrs, x, w[0], w[1]);
   const auto pixels = static_cast<uint32_t>(std::min(window.x.output, 4));
   Kernel kernel;
-  for (int i = 0; i < own_inputs(node); ++i) kernel.input(lowering.ref(node.inputs[static_cast<size_t>(i)]));
+  for (int i = 0; i < own_inputs(node); ++i)
+    kernel.input(lowering.operand(node.inputs[static_cast<size_t>(i)]));
   const auto fours = static_cast<uint32_t>(x[3] / 4),
              tiles = (static_cast<uint32_t>(y[2]) + pixels - 1) / pixels;
   const uint32_t count = static_cast<uint32_t>(y[0] * y[1]) * tiles * fours;
@@ -69,7 +70,7 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   kernel.param_i32("pad_left", window.x.pad_before);
 
   std::string body;
-  const std::string value = gpu::add_epilogue(lowering, kernel, node, "raw", &body);
+  const std::string value = gpu::add_epilogue(lowering, kernel, node, {"raw"}, &body);
   kernel.text += "@fn vec4f epilogue(vec4f raw, u32 e) {\n" + body + "  return " + value + ";\n}\n";
   std::string text = "@compute @workgroup_size(" + std::to_string(kWorkgroup) +
                      R"() fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -95,8 +96,7 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
   text += "  let e = (line_out * P.out_w + ox) * P.channels + c;\n";
   for (uint32_t pixel = 0; pixel < pixels; ++pixel) {
     const std::string n = std::to_string(pixel), e = "e + " + n + "u * P.channels";
-    text += "  if (ox + " + n + "u < P.out_w) { a[P.out_base + ((" + e + ") >> 2u)] = epilogue(s" + n + ", " +
-            e + "); }\n";
+    text += "  if (ox + " + n + "u < P.out_w) { put4(" + e + ", epilogue(s" + n + ", " + e + ")); }\n";
   }
   kernel.text += text + "}\n";
   TRY(lowering.emit_entry(kernel, node.outputs[0], Elements::Fours,

@@ -19,49 +19,131 @@ const char* type_name(Param::Type type) {
   return type == Param::Type::U32 ? "u32" : type == Param::Type::I32 ? "i32" : "f32";
 }
 
-// The readers of input k: at_k of one element, at4_k of four.
-std::string readers(size_t k, bool in_weights, Elements elements) {
-  const std::string n = std::to_string(k), base = "P.base" + n;
-  const std::string array = in_weights ? "w" : "a";
-  if (in_weights || elements == Elements::Fours) {
-    const std::string at =
-        "fn at_" + n + "(e: u32) -> T { return " + array + "[" + base + " + (e >> 2u)][e & 3u]; }\n";
-    if (elements == Elements::Single)
-      return at + "fn at4_" + n + "(e: u32) -> T4 { return T4(at_" + n + "(e), at_" + n + "(e + 1u), at_" +
-             n + "(e + 2u), at_" + n + "(e + 3u)); }\n";
-    return at + "fn at4_" + n + "(e: u32) -> T4 { return " + array + "[" + base + " + (e >> 2u)]; }\n";
+// How shaders see a buffer. Tensors of different types are seen as words.
+struct View {
+  const char* type;
+  uint32_t bytes;  // of one element of the array
+  DType dtype;     // of all tensors, where fours
+  bool fours;      // an element of the array is four of a tensor
+  bool words;
+};
+
+View choose_view(const std::vector<DType>& types, Elements elements) {
+  const DType first = types.empty() ? DType::F32 : types[0];
+  const bool fours = elements == Elements::Fours;
+  for (DType type : types)
+    if (type != first || dtype_size(type) == 1) return {"u32", 4, first, false, true};
+  switch (first) {
+    case DType::F32:
+      return fours ? View{"vec4f", 16, first, true, false} : View{"f32", 4, first, false, false};
+    case DType::I32:
+      return fours ? View{"vec4i", 16, first, true, false} : View{"i32", 4, first, false, false};
+    default:  // F16, two in a word
+      return fours ? View{"vec2u", 8, first, true, false} : View{"u32", 4, first, false, true};
   }
-  return "fn at_" + n + "(e: u32) -> T { return a[" + base + " + e]; }\nfn at4_" + n +
-         "(e: u32) -> T4 { let i = " + base + " + e; return T4(a[i], a[i + 1u], a[i + 2u], a[i + 3u]); }\n";
+}
+
+std::string lanes(const std::string& type, const std::string& call) {
+  return type + "(" + call + "e), " + call + "e + 1u), " + call + "e + 2u), " + call + "e + 3u))";
+}
+
+// Element e of a tensor of `dtype` from `base` in `array`.
+std::string element_of(const View& view, DType dtype, const std::string& array, const std::string& base) {
+  const std::string four = array + "[" + base + " + (e >> 2u)]", two = array + "[" + base + " + (e >> 1u)]",
+                    one = array + "[" + base + " + e]";
+  if (!view.words) {
+    if (!view.fours) return one;
+    return dtype == DType::F16 ? "unpack2x16float(" + four + "[(e >> 1u) & 1u])[e & 1u]" : four + "[e & 3u]";
+  }
+  switch (dtype) {
+    case DType::F32:
+      return "bitcast<f32>(" + one + ")";
+    case DType::I32:
+      return "bitcast<i32>(" + one + ")";
+    case DType::F16:
+      return "unpack2x16float(" + two + ")[e & 1u]";
+    case DType::I8:
+      return "f32(bitcast<i32>(" + four + " << (24u - 8u * (e & 3u))) >> 24u)";
+    default:
+      return "f32((" + four + " >> (8u * (e & 3u))) & 255u)";
+  }
+}
+
+// Four elements from element `at` of a view of fours.
+std::string four_of(const View& view, const std::string& at) {
+  if (view.dtype != DType::F16) return at;
+  return "vec4f(unpack2x16float(" + at + ".x), unpack2x16float(" + at + ".y))";
+}
+
+// The readers of input k: at_k of one element, at4_k of four.
+std::string readers(size_t k, DType dtype, const View& view, const char* array, Elements elements) {
+  const std::string n = std::to_string(k), base = "P.base" + n, type = gpu::is_whole(dtype) ? "i32" : "f32",
+                    type4 = gpu::is_whole(dtype) ? "vec4i" : "vec4f";
+  const bool direct = view.fours && elements == Elements::Fours;
+  return "fn at_" + n + "(e: u32) -> " + type + " { return " + element_of(view, dtype, array, base) +
+         "; }\nfn at4_" + n + "(e: u32) -> " + type4 + " { " +
+         (direct ? "let i = " + base + " + (e >> 2u); return " + four_of(view, std::string(array) + "[i]")
+                 : "return " + lanes(type4, "at_" + n + "(")) +
+         "; }\n";
+}
+
+// put4, and put where elements are single.
+std::string writers(DType dtype, const View& view) {
+  std::string four = "  a[P.out_base + (e >> 2u)] = ";
+  if (view.fours) {
+    four += dtype == DType::F16 ? "vec2u(pack2x16float(v.xy), pack2x16float(v.zw));\n" : "v;\n";
+  } else if (dtype == DType::F16) {
+    four =
+        "  let i = P.out_base + (e >> 1u);\n  a[i] = pack2x16float(v.xy);\n  a[i + 1u] = "
+        "pack2x16float(v.zw);\n";
+  } else if (dtype_size(dtype) == 1) {
+    four = "  let b = bitcast<vec4u>(vec4i(v)) & vec4u(255u);\n" + four +
+           "b.x | (b.y << 8u) | (b.z << 16u) | (b.w << 24u);\n";
+  } else {
+    const std::string to_word = view.words ? "bitcast<u32>" : "";
+    return "fn put(e: u32, v: T) { a[P.out_base + e] = " + to_word +
+           "(v); }\nfn put4(e: u32, v: T4) { put(e, v.x); put(e + 1u, v.y); put(e + 2u, v.z); put(e + 3u, "
+           "v.w); "
+           "}\n";
+  }
+  return "fn put4(e: u32, v: T4) {\n" + four + "}\n";
 }
 
 }  // namespace
 
 Result<void> Lowering::emit_entry(const Kernel& kernel, ValueId out, Elements elements, Grid grid) {
-  std::string text =
-      kernel.bits ? "alias T = u32;\nalias T4 = vec4u;\n" : "alias T = f32;\nalias T4 = vec4f;\n";
-  const std::string element = elements == Elements::Fours ? "T4" : "T";
-  const uint64_t arena_unit = elements == Elements::Fours ? 16 : 4;
+  std::vector<DType> in_arena{dtype(out)}, in_weights;
+  for (const gpu::Operand& input : kernel.inputs)
+    (input.ref.in_weights() ? in_weights : in_arena).push_back(input.dtype);
+  const View arena = choose_view(in_arena, elements), weights = choose_view(in_weights, Elements::Fours);
+  std::string text = gpu::is_whole(dtype(out)) ? "alias T = i32;\nalias T4 = vec4i;\n"
+                                               : "alias T = f32;\nalias T4 = vec4f;\n";
   std::vector<uint32_t> words;
   text += "struct Params {\n  out_base: u32,\n";
-  words.push_back(static_cast<uint32_t>(ref(out).offset() / arena_unit));
+  words.push_back(static_cast<uint32_t>(ref(out).offset() / arena.bytes));
   for (size_t k = 0; k < kernel.inputs.size(); ++k) {
     text += "  base" + std::to_string(k) + ": u32,\n";
-    const Ref input = kernel.inputs[k];
-    words.push_back(static_cast<uint32_t>(input.offset() / (input.in_weights() ? 16 : arena_unit)));
+    const Ref input = kernel.inputs[k].ref;
+    words.push_back(static_cast<uint32_t>(input.offset() / (input.in_weights() ? weights : arena).bytes));
   }
   for (const Param& param : kernel.params) {
     text += "  " + param.name + ": " + type_name(param.type) + ",\n";
     words.push_back(param.bits);
   }
-  text += "}\n@group(0) @binding(0) var<storage, read_write> a: array<" + element +
-          ">;\n@group(0) @binding(1) var<storage, read> w: array<T4>;\n@group(0) @binding(2) var<uniform> P: "
-          "Params;\n";
-  for (size_t k = 0; k < kernel.inputs.size(); ++k)
-    text += readers(k, kernel.inputs[k].in_weights(), elements);
+  text += std::string("}\n@group(0) @binding(0) var<storage, read_write> a: array<") + arena.type +
+          ">;\n@group(0) @binding(1) var<storage, read> w: array<" + weights.type +
+          ">;\n@group(0) @binding(2) var<uniform> P: Params;\n";
+  for (size_t k = 0; k < kernel.inputs.size(); ++k) {
+    const bool is_weights = kernel.inputs[k].ref.in_weights();
+    text +=
+        readers(k, kernel.inputs[k].dtype, is_weights ? weights : arena, is_weights ? "w" : "a", elements);
+  }
+  if (weights.fours)
+    text += "fn weights4(i: u32) -> " + std::string(weights.dtype == DType::I32 ? "vec4i" : "vec4f") +
+            " { return " + four_of(weights, "w[i]") + "; }\n";
+  text += writers(dtype(out), arena);
   const std::string body = gpu::translate(gpu::Dialect::Wgsl, kernel.text);
-  if (kernel.uses_exprs) text += gpu::expr_functions(gpu::Dialect::Wgsl, kernel.text);
-  text += body;
+  text += gpu::expr_functions(gpu::Dialect::Wgsl, kernel.text) + body;
 
   if (words.size() * sizeof(uint32_t) > kMostParamBytes)
     return fail(ErrorCode::TooLarge, "a kernel of %zu parameters", words.size());
@@ -86,7 +168,7 @@ Result<void> Lowering::emit(Kernel kernel, ValueId out) {
   kernel.text +=
       "@compute @workgroup_size(" + std::to_string(kFlatWorkgroup) +
       ") fn main(@builtin(global_invocation_id) id: vec3u) {\n  let i = id.y * P.grid_x + id.x;\n  if (i < "
-      "P.count) { a[P.out_base + i] = kernel(i * 4u); }\n}\n";
+      "P.count) { put4(i * 4u, kernel(i * 4u)); }\n}\n";
   return emit_entry(kernel, out, Elements::Fours, {x, (groups + x - 1) / x, 1});
 }
 

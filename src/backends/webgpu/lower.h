@@ -22,9 +22,11 @@ class Lowering : public gpu::Lowering {
 
   Result<void> emit(Kernel kernel, ValueId out) override;
 
-  // Emits a dispatch of a kernel whose text, WGSL but for @-marks, has its own entry point. It sees the arena
-  // as `a`, weights as `w` (of vec4f), reads inputs as the flat kernels do, and input k begins at P.base<k>,
-  // its result at P.out_base, in elements of `a` or `w`.
+  // Emits a dispatch of a kernel whose text, WGSL but for @-marks, has its own entry point. It reads inputs
+  // as the flat kernels do, and writes elements e ... e + 3 of its result by put4(e, T4), e a multiple of 4;
+  // with Elements::Single also one by put(e, T), which f32 and i32 results have, and then at4_k takes any
+  // element. Where the inputs among the weights have one type, four elements at a time are weights4(P.base<k>
+  // + i) too.
   Result<void> emit_entry(const Kernel& kernel, ValueId out, Elements elements, Grid grid);
 
  protected:

@@ -6,17 +6,22 @@ namespace linnet::webgpu {
 
 namespace {
 
-bool has_constant_weights(const Lowering& lowering, const Node& node) {
-  if (!gpu::has_float_operands(lowering.graph(), node)) return false;
-  for (int i = 1; i < own_inputs(node); ++i)
-    if (!lowering.graph().value(node.inputs[static_cast<size_t>(i)]).is_constant()) return false;
+// Weights and bias are constants, and all constants and the result are floats, as the tiled kernel needs
+// them.
+bool fits_tiles(const Lowering& lowering, const Node& node) {
+  if (!gpu::is_float(lowering.dtype(node.outputs[0]))) return false;
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const bool constant = lowering.graph().value(node.inputs[i]).is_constant();
+    const bool is_weight = i > 0 && i < static_cast<size_t>(own_inputs(node));
+    if (constant ? !gpu::is_float(lowering.dtype(node.inputs[i])) : is_weight) return false;
+  }
   return true;
 }
 
 }  // namespace
 
 Result<bool> lower_conv2d(Lowering& lowering, const Node& node) {
-  if (!has_constant_weights(lowering, node)) return false;
+  if (!fits_tiles(lowering, node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& w = lowering.shape(node.inputs[1]);
   const Shape& y = lowering.shape(node.outputs[0]);
@@ -41,7 +46,7 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   const Shape& a = lowering.shape(node.inputs[0]);
   const Shape& b = lowering.shape(node.inputs[1]);
   const Shape& y = lowering.shape(node.outputs[0]);
-  if (!has_constant_weights(lowering, node) || b.rank() != 2 || node.attrs.get_bool(Attr::transpose_a, false))
+  if (!fits_tiles(lowering, node) || b.rank() != 2 || node.attrs.get_bool(Attr::transpose_a, false))
     return false;
   const bool transposed = node.attrs.get_bool(Attr::transpose_b, false);
   TiledProduct product;

@@ -9,10 +9,10 @@ Result<bool> lower_softmax(Lowering& lowering, const Node& node) {
   const Shape& x = lowering.shape(node.inputs[0]);
   const auto columns = static_cast<uint32_t>(x.back()), rows = static_cast<uint32_t>(x.elements() / columns);
   // Short rows are not worth a workgroup each. An emulated GPU runs a workgroup of four as one vector.
-  if (columns < 32) return false;
+  if (columns < 32 || lowering.dtype(node.outputs[0]) != DType::F32) return false;
   const std::string size = lowering.target().software ? "4" : "128";
   Kernel kernel;
-  kernel.input(lowering.ref(node.inputs[0]));
+  kernel.input(lowering.operand(node.inputs[0]));
   const uint32_t grid_x = std::min(rows, lowering.target().max_workgroups);
   kernel.param("columns", columns);
   kernel.param("rows", rows);
@@ -35,7 +35,7 @@ var<workgroup> shared_values: array<f32, kSize>;
   workgroupBarrier();
   sum = 0.0;
   for (var i = 0u; i < kSize; i++) { sum += shared_values[i]; }
-  for (var i = local; i < P.columns; i += kSize) { a[P.out_base + base + i] = exp(at_0(base + i) - highest) / sum; }
+  for (var i = local; i < P.columns; i += kSize) { put(base + i, exp(at_0(base + i) - highest) / sum); }
 }
 )";
   TRY(lowering.emit_entry(kernel, node.outputs[0], Elements::Single,

@@ -38,10 +38,10 @@ class Writer {
         depth4_((product.channels + 3) / 4) {}
 
   Result<void> emit() {
-    kernel_.input(lowering_.ref(node_.inputs[0]));
-    kernel_.input(pack_weights());
+    kernel_.input(lowering_.operand(node_.inputs[0]));
+    kernel_.input({pack_weights(), DType::F32});
     has_bias_ = own_inputs(node_) > 2;
-    if (has_bias_) kernel_.input(pack_bias());
+    if (has_bias_) kernel_.input({pack_bias(), DType::F32});
     kernel_.param("rows", product_.rows);
     kernel_.param("columns", product_.columns);
     kernel_.param("blocks", blocks_);
@@ -94,33 +94,31 @@ class Writer {
 
   // Four channels of the input from element `e`, the first of them channel `c`.
   void write_input() {
-    kernel_.text += fours_ ? "fn load4(e: u32, c: u32) -> vec4f { return a[P.base0 + (e >> 2u)]; }\n"
+    kernel_.text += fours_ ? "fn load4(e: u32, c: u32) -> vec4f { return at4_0(e); }\n"
                            : R"(fn load4(e: u32, c: u32) -> vec4f {
-  let i = P.base0 + e;
-  return vec4f(a[i], select(0.0, a[i + 1u], c + 1u < P.channels), select(0.0, a[i + 2u], c + 2u < P.channels),
-               select(0.0, a[i + 3u], c + 3u < P.channels));
+  return vec4f(at_0(e), select(0.0, at_0(e + 1u), c + 1u < P.channels),
+               select(0.0, at_0(e + 2u), c + 2u < P.channels), select(0.0, at_0(e + 3u), c + 3u < P.channels));
 }
 )";
   }
 
   void write_store() {
     std::string body;
-    const std::string value = gpu::add_epilogue(lowering_, kernel_, node_, "raw", &body);
+    const std::string value = gpu::add_epilogue(lowering_, kernel_, node_, {"raw"}, &body);
     kernel_.text += "@fn vec4f epilogue(vec4f raw, u32 e) {\n" + body + "  return " + value + ";\n}\n";
     kernel_.text += fours_ ? R"(fn store(row: u32, column: u32, raw: vec4f) {
   let e = row * P.columns + column;
-  if (row < P.rows && column < P.columns) { a[P.out_base + (e >> 2u)] = epilogue(raw, e); }
+  if (row < P.rows && column < P.columns) { put4(e, epilogue(raw, e)); }
 }
 )"
                            : R"(fn store(row: u32, column: u32, raw: vec4f) {
   if (row >= P.rows) { return; }
   let e = row * P.columns + column;
   let value = epilogue(raw, e);
-  let to = P.out_base + e;
-  a[to] = value.x;
-  if (column + 1u < P.columns) { a[to + 1u] = value.y; }
-  if (column + 2u < P.columns) { a[to + 2u] = value.z; }
-  if (column + 3u < P.columns) { a[to + 3u] = value.w; }
+  put(e, value.x);
+  if (column + 1u < P.columns) { put(e + 1u, value.y); }
+  if (column + 2u < P.columns) { put(e + 2u, value.z); }
+  if (column + 3u < P.columns) { put(e + 3u, value.w); }
 }
 )";
   }
@@ -146,7 +144,7 @@ class Writer {
   std::string sums() {
     std::string text = "  for (var k = 0u; k < P.depth4; k++) {\n";
     for (uint32_t j = 0; j < 4 * tile_.fours; ++j)
-      text += "    let w" + number(j) + " = w[at + " + number(j) + "u];\n";
+      text += "    let w" + number(j) + " = weights4(at + " + number(j) + "u);\n";
     text += "    at += " + number(4 * tile_.fours) + "u;\n";
     for (uint32_t i = 0; i < tile_.rows; ++i) {
       const std::string n = number(i), load = "load4(e" + n + " + k * 4u, k * 4u)";
@@ -205,7 +203,7 @@ class Writer {
             (product_.window == nullptr ? "" : " * P.taps") + ";\n" + row_starts();
     for (uint32_t j = 0; j < tile_.fours; ++j)
       text += "  let bias" + number(j) + " = " +
-              (has_bias_ ? "w[P.base2 + block * " + number(tile_.fours) + "u + " + number(j) + "u]"
+              (has_bias_ ? "weights4(P.base2 + block * " + number(tile_.fours) + "u + " + number(j) + "u)"
                          : "vec4f(0.0)") +
               ";\n";
     for (uint32_t i = 0; i < tile_.rows; ++i)

@@ -9,7 +9,8 @@ namespace {
 
 // Adds x, weights and, where there is one, the bias as inputs 0, 1, 2; gives the text that starts a sum.
 std::string add_operands(Lowering& lowering, Kernel& kernel, const Node& node) {
-  for (int i = 0; i < own_inputs(node); ++i) kernel.input(lowering.ref(node.inputs[static_cast<size_t>(i)]));
+  for (int i = 0; i < own_inputs(node); ++i)
+    kernel.input(lowering.operand(node.inputs[static_cast<size_t>(i)]));
   return own_inputs(node) > 2 ? "  @$V sum = $at_2(c);\n" : "  @$V sum = $V(0.0);\n";
 }
 

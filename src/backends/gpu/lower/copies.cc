@@ -1,21 +1,14 @@
-// Ops that only move elements. They move bits, so that whole numbers keep theirs.
-#include <bit>
-
+// Ops that only move elements, of any type.
 #include "backends/gpu/lower.h"
 
 namespace linnet::gpu {
 
 namespace {
 
-bool moves_words(const Lowering& lowering, const Node& node) {
-  return dtype_size(lowering.dtype(node.outputs[0])) == 4;
-}
-
 Result<bool> emit_map(Lowering& lowering, const Node& node, const IndexMap& map) {
   Kernel kernel;
-  kernel.bits = true;
-  const std::string value = kernel.fours(kernel.input(lowering.ref(node.inputs[0])), map, "e");
-  kernel.text += "@fn T4 kernel(u32 e) {\n  return " + value + ";\n}\n";
+  const std::string value = kernel.fours(kernel.input(lowering.operand(node.inputs[0])), map, "e");
+  finish_kernel(kernel, "", value);
   TRY(lowering.emit(std::move(kernel), node.outputs[0]));
   return true;
 }
@@ -49,7 +42,6 @@ std::string pad_axis(Kernel& kernel, int axis, uint32_t inner, int32_t size, int
 }  // namespace
 
 Result<bool> lower_transpose(Lowering& lowering, const Node& node) {
-  if (!moves_words(lowering, node)) return false;
   const std::vector<int32_t> strides = strides_of(lowering.shape(node.inputs[0]));
   const Shape& y = lowering.shape(node.outputs[0]);
   const std::span<const int64_t> perm = node.attrs.get_ints(Attr::perm);
@@ -60,7 +52,6 @@ Result<bool> lower_transpose(Lowering& lowering, const Node& node) {
 }
 
 Result<bool> lower_slice(Lowering& lowering, const Node& node) {
-  if (!moves_words(lowering, node)) return false;
   const std::vector<int32_t> strides = strides_of(lowering.shape(node.inputs[0]));
   const Shape& y = lowering.shape(node.outputs[0]);
   const std::span<const int64_t> begin = node.attrs.get_ints(Attr::begin),
@@ -76,13 +67,11 @@ Result<bool> lower_slice(Lowering& lowering, const Node& node) {
 }
 
 Result<bool> lower_concat(Lowering& lowering, const Node& node) {
-  if (!moves_words(lowering, node)) return false;
   const int axis = static_cast<int>(node.attrs.get_int(Attr::axis, 0));
   const Shape& y = lowering.shape(node.outputs[0]);
   int64_t outer = 1;
   for (int i = 0; i < axis; ++i) outer *= y[i];
   Kernel kernel;
-  kernel.bits = true;
   bool fours = true;
   for (ValueId id : node.inputs) fours = fours && lowering.shape(id).elements() / outer % 4 == 0;
   const std::string row = kernel.param("row", static_cast<uint32_t>(y.elements() / outer));
@@ -91,7 +80,7 @@ Result<bool> lower_concat(Lowering& lowering, const Node& node) {
   for (ValueId id : node.inputs) {
     const int64_t size = lowering.shape(id).elements() / outer;
     if (size == 0) continue;
-    const std::string k = std::to_string(kernel.input(lowering.ref(id)));
+    const std::string k = std::to_string(kernel.input(lowering.operand(id)));
     const std::string first = kernel.param("begin" + k, static_cast<uint32_t>(begin));
     begin += size;
     const std::string value = (fours ? "at4_" : "at_") + k + "(o * " +
@@ -113,7 +102,6 @@ Result<bool> lower_concat(Lowering& lowering, const Node& node) {
 }
 
 Result<bool> lower_pad(Lowering& lowering, const Node& node) {
-  if (!moves_words(lowering, node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   const Shape& y = lowering.shape(node.outputs[0]);
   if (x.elements() == 0) return false;
@@ -121,13 +109,11 @@ Result<bool> lower_pad(Lowering& lowering, const Node& node) {
   const std::string_view mode = node.attrs.get_string(Attr::mode, "constant");
   const std::vector<int32_t> strides = strides_of(x);
   Kernel kernel;
-  kernel.bits = true;
-  kernel.input(lowering.ref(node.inputs[0]));
+  kernel.input(lowering.operand(node.inputs[0]));
   const float value = node.attrs.get_float(Attr::value, 0);
-  const bool is_float = lowering.dtype(node.outputs[0]) == DType::F32;
-  const uint32_t bits =
-      is_float ? std::bit_cast<uint32_t>(value) : static_cast<uint32_t>(static_cast<int32_t>(value));
-  const std::string filler = kernel.param("filler", bits);
+  const std::string filler = is_whole(lowering.dtype(node.outputs[0]))
+                                 ? kernel.param_i32("filler", static_cast<int32_t>(value))
+                                 : kernel.param_f32("filler", value);
   std::string body = "  @bool inside = true;\n", offset = "0";
   uint32_t inner = 1;
   for (int i = x.rank() - 1; i >= 0; --i) {

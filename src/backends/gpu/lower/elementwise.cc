@@ -4,15 +4,15 @@ namespace linnet::gpu {
 
 Result<bool> lower_elementwise(Lowering& lowering, const Node& node) {
   const ValueId out = node.outputs[0];
-  if (!has_float_operands(lowering.graph(), node) || lowering.dtype(out) != DType::F32) return false;
   Kernel kernel;
-  std::vector<std::string> operands;
+  std::vector<ExprText> operands;
   for (ValueId id : node.inputs)
-    operands.push_back(kernel.fours(kernel.input(lowering.ref(id)),
-                                    broadcast_map(lowering.shape(id), lowering.shape(out)), "e"));
+    operands.push_back(kernel.operand(kernel.input(lowering.operand(id)),
+                                      broadcast_map(lowering.shape(id), lowering.shape(out)), "e"));
   std::string body;
-  const std::string value = kernel.expression(*node.attrs.get_expr(Attr::expr), operands, &body);
-  kernel.text += "@fn T4 kernel(u32 e) {\n" + body + "  return " + value + ";\n}\n";
+  const ExprText value = kernel.expression(*node.attrs.get_expr(Attr::expr), operands, &body);
+  // An expression of constants alone has no type of its own.
+  finish_kernel(kernel, body, "T4(" + value.text + ")");
   TRY(lowering.emit(std::move(kernel), out));
   return true;
 }

@@ -34,7 +34,8 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   const int32_t depth = a.back(ta ? 1 : 0), rows = y.back(1), columns = y.back();
   const bool fours = !tb && columns % 4 == 0;
   Kernel kernel;
-  for (int i = 0; i < own_inputs(node); ++i) kernel.input(lowering.ref(node.inputs[static_cast<size_t>(i)]));
+  for (int i = 0; i < own_inputs(node); ++i)
+    kernel.input(lowering.operand(node.inputs[static_cast<size_t>(i)]));
   kernel.param("depth", static_cast<uint32_t>(depth));
   kernel.param("columns", static_cast<uint32_t>(columns));
   const std::string left = kernel.index(operand_map(a, y, ta ? 1 : depth, 0), "e");

@@ -8,21 +8,22 @@ namespace {
 
 struct Fold {
   const char* start;
+  const char* whole_start;
   const char* step;
 };
 
 Fold fold_of(std::string_view mode) {
-  if (mode == "max") return {"-3.402823e38", "max(value, next)"};
-  if (mode == "min") return {"3.402823e38", "min(value, next)"};
-  if (mode == "prod") return {"1.0", "value * next"};
-  return {"0.0", "value + next"};
+  if (mode == "max") return {"-3.402823e38", "-2147483647 - 1", "max(value, next)"};
+  if (mode == "min") return {"3.402823e38", "2147483647", "min(value, next)"};
+  if (mode == "prod") return {"1.0", "1", "value * next"};
+  return {"0.0", "0", "value + next"};
 }
 
 }  // namespace
 
 Result<bool> lower_reduce(Lowering& lowering, const Node& node) {
-  if (!has_float_operands(lowering.graph(), node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
+  const bool whole = is_whole(lowering.dtype(node.inputs[0]));
   if (x.elements() == 0) return false;
   const std::span<const int64_t> axes = node.attrs.get_ints(Attr::axes);
   const std::string_view mode = node.attrs.get_string(Attr::mode, "");
@@ -42,16 +43,19 @@ Result<bool> lower_reduce(Lowering& lowering, const Node& node) {
   bool fours = kept.keeps_fours() && !kept.dims.empty();
   for (const IndexMap::Dim& dim : reduced.dims) fours = fours && dim.stride % 4 == 0;
   Kernel kernel;
-  kernel.input(lowering.ref(node.inputs[0]));
+  kernel.input(lowering.operand(node.inputs[0]));
   kernel.param("terms", static_cast<uint32_t>(count));
   const std::string base = kept.dims.empty() ? "0u" : kernel.index(kept, "e");
   const std::string next = reduced.dims.empty() ? "0u" : kernel.index(reduced, "r");
   const Fold fold = fold_of(mode);
-  kernel.text += with_lanes(
-      fours, "@fn $V element(u32 e) {\n  @u32 base = " + base + ";\n  @$V value = $V(" + fold.start +
-                 ");\n  for (@u32 r = 0u; r < P.terms; r++) {\n    @$V next = " + "$at_0(base + " + next +
-                 ");\n    value = " + fold.step + ";\n  }\n  return " +
-                 (mode == "mean" ? "value / f32(P.terms)" : "value") + ";\n}\n");
+  kernel.text +=
+      with_lanes(fours,
+                 "@fn $V element(u32 e) {\n  @u32 base = " + base + ";\n  @$V value = $V(" +
+                     (whole ? fold.whole_start : fold.start) +
+                     ");\n  for (@u32 r = 0u; r < P.terms; r++) {\n    @$V next = " + "$at_0(base + " + next +
+                     ");\n    value = " + fold.step + ";\n  }\n  return " +
+                     (mode == "mean" ? "value * (1.0 / f32(P.terms))" : "value") + ";\n}\n",
+                 whole);
   finish_elements(lowering, kernel, node, fours);
   TRY(lowering.emit(std::move(kernel), node.outputs[0]));
   return true;

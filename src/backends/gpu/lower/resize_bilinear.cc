@@ -16,11 +16,11 @@ Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
       table.insert(table.end(), {static_cast<float>(tap.low), static_cast<float>(tap.high), tap.fraction, 0});
     }
     const size_t bytes = table.size() * sizeof(float);
-    return lowering.add_weights(bytes, kNone,
-                                [table, bytes](std::byte* to) { std::memcpy(to, table.data(), bytes); });
+    const auto fill = [table, bytes](std::byte* to) { std::memcpy(to, table.data(), bytes); };
+    return Operand{lowering.add_weights(bytes, kNone, fill), DType::F32};
   };
   Kernel kernel;
-  kernel.input(lowering.ref(node.inputs[0]));
+  kernel.input(lowering.operand(node.inputs[0]));
   kernel.input(taps(1));
   kernel.input(taps(2));
   kernel.param("channels", static_cast<uint32_t>(x[3]));

@@ -7,7 +7,7 @@ Result<bool> lower_softmax(Lowering& lowering, const Node& node) {
   if (!has_float_operands(lowering.graph(), node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
   Kernel kernel;
-  kernel.input(lowering.ref(node.inputs[0]));
+  kernel.input(lowering.operand(node.inputs[0]));
   kernel.param("columns", static_cast<uint32_t>(x.back()));
   kernel.text = R"(@fn f32 element(u32 e) {
   @u32 row = e - e % P.columns;

@@ -16,6 +16,7 @@ enum Exit : int {
   kExitOk = 0,
   kExitFailure = 1,  // the work failed, or part of it
   kExitUsage = 2,    // the arguments make no sense, alone or for this model (ErrorCode::InvalidArgument)
+  kExitBeyond = 3,   // the work is done, and what it found is beyond a threshold or budget
 };
 
 struct Command {
@@ -28,6 +29,7 @@ Command add_inspect(CLI::App& parent);
 Command add_run(CLI::App& parent);
 Command add_classify(CLI::App& parent);
 Command add_evaluate(CLI::App& parent);
+Command add_compare(CLI::App& parent);
 Command add_bench(CLI::App& parent);
 Command add_optimise(CLI::App& parent);
 Command add_quantize(CLI::App& parent);

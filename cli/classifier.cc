@@ -50,8 +50,14 @@ Result<size_t> choose_output(std::span<const PlanPort> ports, const std::string&
 
 Result<Classifier> Classifier::load(const ModelFlags& flags, const PreprocessFlags& preprocessing,
                                     const std::string& output) {
+  TRY_ASSIGN(LoadedModel model, load_model(flags));
+  return create(std::move(model), preprocessing, output);
+}
+
+Result<Classifier> Classifier::create(LoadedModel model, const PreprocessFlags& preprocessing,
+                                      const std::string& output) {
   Classifier classifier;
-  TRY_ASSIGN(classifier.model_, load_model(flags));
+  classifier.model_ = std::move(model);
   const Session& session = *classifier.model_.session;
   const std::string& location = classifier.location();
   auto input = ImageInput::create(session, classifier.model_.metadata, preprocessing);

@@ -24,7 +24,12 @@ class Classifier {
   static Result<Classifier> load(const ModelFlags& model, const PreprocessFlags& preprocessing,
                                  const std::string& output);
 
+  // The same of a model that is loaded.
+  static Result<Classifier> create(LoadedModel model, const PreprocessFlags& preprocessing,
+                                   const std::string& output);
+
   size_t classes() const { return classes_; }
+  const std::string& output_name() const { return model_.session->outputs()[output_].name; }
   const std::string& location() const { return model_.location; }
   const PreprocessChoice& preprocessing() const { return input_.preprocessing(); }
 

@@ -27,17 +27,19 @@ std::string with_metadata(std::string_view json, std::string_view key, std::stri
 
 }  // namespace
 
-Result<std::string> copy_model(const std::string& location, const TfjsModel& model, std::string_view key,
-                               std::string_view value, const std::string& directory) {
-  TRY_ASSIGN(const Buffer json, read_location(location, kMaxJsonBytes));
-  const std::string text = with_metadata(as_text(json), key, value);
+Result<void> expect_elsewhere(const std::string& location, const std::string& directory) {
   std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) return fail(ErrorCode::Io, "%s: cannot be made: %s", directory.c_str(), error.message().c_str());
-  const fs::path target = fs::path(directory) / "model.json";
   if (!is_url(location) && fs::equivalent(fs::absolute(location).parent_path(), directory, error))
     return fail(ErrorCode::InvalidArgument,
                 "--output %s: the model itself lies there; give another directory", directory.c_str());
+  return {};
+}
+
+Result<void> copy_weights(const std::string& location, const TfjsModel& model, const std::string& directory) {
+  TRY(expect_elsewhere(location, directory));
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return fail(ErrorCode::Io, "%s: cannot be made: %s", directory.c_str(), error.message().c_str());
   for (size_t i = 0; i < model.shard_count(); ++i) {
     const std::string shard(model.shard_path(i));
     TRY_ASSIGN(const std::string from, locate_shard(location, shard));
@@ -46,8 +48,17 @@ Result<std::string> copy_model(const std::string& location, const TfjsModel& mod
     fs::create_directories(to.parent_path(), error);
     TRY(write_file(to.string(), bytes.bytes()));
   }
-  TRY(write_file(target.string(), std::as_bytes(std::span(text))));
-  return target.string();
+  return {};
+}
+
+Result<std::string> copy_model(const std::string& location, const TfjsModel& model, std::string_view key,
+                               std::string_view value, const std::string& directory) {
+  TRY_ASSIGN(const Buffer json, read_location(location, kMaxJsonBytes));
+  const std::string text = with_metadata(as_text(json), key, value);
+  TRY(copy_weights(location, model, directory));
+  const std::string target = (fs::path(directory) / "model.json").string();
+  TRY(write_file(target, std::as_bytes(std::span(text))));
+  return target;
 }
 
 }  // namespace linnet

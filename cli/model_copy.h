@@ -16,4 +16,10 @@ namespace linnet {
 Result<std::string> copy_model(const std::string& location, const TfjsModel& model, std::string_view key,
                                std::string_view value, const std::string& directory);
 
+// Fails with InvalidArgument where the model at `location` itself lies in `directory`.
+Result<void> expect_elsewhere(const std::string& location, const std::string& directory);
+
+// Makes `directory` and copies the model's weight files there, under their names.
+Result<void> copy_weights(const std::string& location, const TfjsModel& model, const std::string& directory);
+
 }  // namespace linnet

@@ -7,6 +7,7 @@
 
 #include "cli/io.h"
 #include "cli/json.h"
+#include "cli/model_copy.h"
 #include "formats/tfjs/json.h"
 
 namespace linnet {
@@ -47,10 +48,8 @@ std::string with_member(std::string_view object, std::string_view key, std::stri
 
 Result<WrittenModel> write_model(const Graph& graph, const TfjsExportOptions& options,
                                  const std::string& source, const std::string& directory) {
+  TRY(expect_elsewhere(source, directory));
   std::error_code error;
-  if (!is_url(source) && fs::equivalent(fs::absolute(source).parent_path(), directory, error))
-    return fail(ErrorCode::InvalidArgument,
-                "--output %s: the model itself lies there; give another directory", directory.c_str());
   TfjsExportOptions exporting = options;
   // A signature among the metadata goes before the model's own; that of the source names nodes that may be
   // gone.

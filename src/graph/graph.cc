@@ -139,7 +139,7 @@ Result<void> Graph::infer(NodeId id) {
 }
 
 ValueId Graph::find_value(std::string_view name) const {
-  const auto found = names_.find(std::string(name));
+  const auto found = names_.find(name);
   return found != names_.end() ? found->second : kNone;
 }
 

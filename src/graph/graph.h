@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -139,7 +139,7 @@ class Graph {
 
   std::vector<Node> nodes_;
   std::vector<Value> values_;
-  std::unordered_map<std::string, ValueId> names_;
+  std::map<std::string, ValueId, std::less<>> names_;
 };
 
 // "node 'Conv1' (conv2d)": how messages name a node.

@@ -1,8 +1,9 @@
 // What calibration saw of a graph's values.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
-#include <unordered_map>
 
 namespace linnet {
 
@@ -14,6 +15,6 @@ struct ValueRange {
 };
 
 // By the name of the value after the passes that precede quantisation (passes/pipeline.h).
-using Ranges = std::unordered_map<std::string, ValueRange>;
+using Ranges = std::map<std::string, ValueRange, std::less<>>;
 
 }  // namespace linnet

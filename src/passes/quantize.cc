@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "graph/op_def.h"
 #include "graph/quantization.h"

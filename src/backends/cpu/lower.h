@@ -2,8 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "backends/cpu/params.h"
@@ -85,7 +85,7 @@ class Lowering {
   int64_t parallel_cost_;
   uint32_t node_ = 0;
   ChainState* chain_ = nullptr;
-  std::unordered_map<ValueId, uint32_t> held_rows_;
+  std::map<ValueId, uint32_t> held_rows_;
   Ref zeros_ = Ref::none();
   uint64_t weights_bytes_ = 0;
   std::vector<PackTask> tasks_;

@@ -273,8 +273,9 @@ class Chooser {
 
   static std::vector<RowChain> sorted(std::vector<Candidate> all) {
     std::vector<RowChain> chains;
-    for (Candidate& c : all) chains.push_back(std::move(c.chain));
-    std::ranges::sort(chains, {}, [](const RowChain& chain) { return chain.nodes.back(); });
+    const auto last = [](const RowChain& chain) { return chain.nodes.back(); };
+    for (Candidate& c : all)
+      chains.insert(std::ranges::upper_bound(chains, last(c.chain), {}, last), std::move(c.chain));
     return chains;
   }
 

@@ -11,15 +11,35 @@ endforeach()
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
 set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/gpu_exports.cc src/abi/heap.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd/|backends/cpu/kernels/|runtime/|vision/rows)")
-list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/profile.cc ${PROJECT_SOURCE_DIR}/src/runtime/compile_gpu.cc)
+foreach(once compile compile_gpu profile thread_choice)
+  list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/${once}.cc)
+endforeach()
 # Optimised together at link time, which drops what no caller needs. Kernels keep the code that they were compiled to.
 set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS "-Oz;-flto")
 # -O0 is for clang's driver alone: it would run any wasm-opt on the path, and Debian's refuses relaxed SIMD.
 target_link_options(linnet_flags INTERFACE -O0)
+# A function that has one caller is still inlined; more inlining costs more bytes than it saves.
+set(link_small -Wl,--gc-sections,--strip-all,-O3,--compress-relocations,-mllvm,-enable-merge-functions,-mllvm,-inline-threshold=-60)
+# Modules as pages load them: binaryen's wasm-opt, of the version in package-lock.json, takes 5 % off what the linker
+# writes. Where the scripts' packages are not installed, all else builds without it.
+add_custom_target(shipped_modules)
+function(ship target)
+  set(shipped ${CMAKE_BINARY_DIR}/shipped/${target}.wasm)
+  add_custom_command(OUTPUT ${shipped} DEPENDS ${target} VERBATIM COMMAND_EXPAND_LISTS
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/shipped
+    COMMAND ${PROJECT_SOURCE_DIR}/node_modules/.bin/wasm-opt -Oz --one-caller-inline-max-function-size=0
+      $<TARGET_FILE:${target}> -o ${shipped}
+      --enable-simd $<$<BOOL:${LINNET_WASM_RELAXED}>:--enable-relaxed-simd>
+      $<$<BOOL:${LINNET_WASM_THREADS}>:--enable-threads>
+      --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals)
+  add_custom_target(${target}_shipped DEPENDS ${shipped})
+  add_dependencies(shipped_modules ${target}_shipped)
+endfunction()
+ship(linnet)
 # The stack lies first, so that overflowing it traps in place of overwriting data.
 target_link_options(linnet PRIVATE
   -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576
-  -Wl,--gc-sections,--strip-all,-O3,--compress-relocations,-mllvm,-enable-merge-functions)
+  ${link_small})
 
 if(LINNET_WASM_THREADS)
   file(STRINGS src/abi/abi.def pages REGEX "^LINNET_ABI_CONSTANT\\(k(Initial|Maximum)Pages")
@@ -45,6 +65,7 @@ if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
   target_compile_options(linnet-live PRIVATE -Oz)
   target_link_options(linnet-live PRIVATE
     -nostartfiles -Wl,--no-entry,--stack-first,-z,stack-size=16384 -Wl,--gc-sections,--strip-all,-O3)
+  ship(linnet-live)
 endif()
 
 # linnet-gpu.wasm: compiles graphs that the engine hands over for GPUs. It has neither formats nor passes nor kernels.
@@ -53,7 +74,8 @@ if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
   target_link_libraries(linnet-gpu PRIVATE linnet_engine)
   target_link_options(linnet-gpu PRIVATE
     -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576
-    -Wl,--gc-sections,--strip-all,-O3,--compress-relocations,-mllvm,-enable-merge-functions)
+    ${link_small})
+  ship(linnet-gpu)
 endif()
 
 # The op suite as a WASI command. Only the ops' own files hold cases; theirs here come before the engine's.

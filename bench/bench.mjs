@@ -56,6 +56,7 @@ function planJobs(models, options) {
   return models.flatMap((model) =>
     options.threads.flatMap((threads) =>
       options.peers.flatMap((peer) => {
+        if (threads > (peers[peer].most ?? threads)) return [];
         const config = configOf(model, peers[peer]);
         return config ? [{ model, threads, peer, config: { ...config, threads }, rounds: [], failed: false }] : [];
       }),
@@ -151,7 +152,7 @@ async function run(options) {
     const models = [];
     for (const name of options.models) {
       try {
-        models.push(await describe(server, name, options.peers.includes('linnet-int8')));
+        models.push(await describe(server, name, options.peers.some((peer) => peers[peer].format === 'tfjs_int8')));
       } catch (error) {
         fail(`${name} cannot be measured: ${error.message.split('\n')[0]}`);
       }

@@ -79,7 +79,7 @@ export function parse(argv) {
   }
   const missing = options.models.find((name) => !existsSync(join(modelsFolder, name)));
   if (missing !== undefined) throw new UsageError(`there is no ${join(modelsFolder, missing)}`);
-  if (options.perOp) options.peers = options.peers.filter((name) => peers[name].adapter === 'linnet');
+  if (options.perOp) options.peers = options.peers.filter((name) => peers[name].adapter === 'linnet' && !peers[name].settings);
   if (options.peers.length === 0) throw new UsageError('--per-op is for Linnet: --peers linnet, linnet-int8 or both');
   if (options.base) options.peers.splice(1, 0, 'base');
   return options;

@@ -21,11 +21,22 @@ function packageFolder(name) {
 /**
  * title: in tables; format: of the model that it reads; adapter: in peers/; settings: what the adapter is told beside the
  * model; assets: where the server has its files, from `folder` of the installed `package`, whose version is reported;
- * int8: computes in 8 bits, so that its peak is another, and Linnet's int8 is what it compares with.
+ * most: threads that it can use; int8: computes in 8 bits, so that its peak is another, and Linnet's int8 is what it compares with.
  */
 export const peers = {
   linnet: { title: 'Linnet', format: 'tfjs', adapter: 'linnet', assets: '/linnet/' },
   'linnet-int8': { title: 'Linnet int8', format: 'tfjs_int8', int8: true, adapter: 'linnet', assets: '/linnet/' },
+  // The engine in the page's own thread, where the other engines are: no way to a worker and back.
+  'linnet-here': { title: 'Linnet, same thread', format: 'tfjs', adapter: 'linnet', assets: '/linnet/', settings: { worker: false }, most: 1 },
+  'linnet-int8-here': {
+    title: 'Linnet int8, same thread',
+    format: 'tfjs_int8',
+    int8: true,
+    adapter: 'linnet',
+    assets: '/linnet/',
+    settings: { worker: false },
+    most: 1,
+  },
   base: { title: 'Linnet (base)', format: 'tfjs', adapter: 'linnet', assets: '/base/' },
   tfjs: { title: 'TensorFlow.js', format: 'tfjs', adapter: 'tfjs', package: '@tensorflow/tfjs-backend-wasm', folder: 'dist' },
   ort: { title: 'ONNX Runtime Web', format: 'onnx', adapter: 'ort', package: 'onnxruntime-web', folder: 'dist' },
@@ -41,7 +52,7 @@ export const peers = {
 };
 
 /** The peers of a run where none are chosen. */
-export const defaultPeers = ['linnet', 'linnet-int8', 'tfjs', 'ort', 'litert', 'litert-int8'];
+export const defaultPeers = ['linnet', 'linnet-here', 'linnet-int8', 'linnet-int8-here', 'tfjs', 'ort', 'litert', 'litert-int8'];
 
 for (const [name, peer] of Object.entries(peers)) {
   if (!peer.package) continue;

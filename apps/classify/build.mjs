@@ -14,6 +14,7 @@ await build({
   entryPoints: { app: resolve(app, 'src/main.ts'), style: resolve(app, 'src/style.css') },
   outdir: dist,
   bundle: true,
+  splitting: true,
   format: 'esm',
   target: 'es2022',
   minify: true,

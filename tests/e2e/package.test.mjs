@@ -105,6 +105,62 @@ for (const isolate of [true, false]) {
   });
 }
 
+describe('in the calling thread', () => {
+  test('a page gets what a worker gives, from one thread and without another script running', () =>
+    withPage({ isolate: true }, async (page) => {
+      const started = [];
+      page.on('worker', (worker) => started.push(worker.url()));
+      const result = await runInPage(page, '/small', { image }, { worker: false, threads: 2 }, 5);
+      assert.deepEqual([result.backend, result.variant, result.threads], ['wasm', 'relaxed', 1]);
+      assert.ok(relativeError(result.outputs[0].data, expected) < 1e-5);
+      assert.deepEqual([result.allocations, result.growth], [0, 0]);
+      assert.deepEqual(started, []);
+    }));
+
+  test('a worker of the page runs models itself, with threads', () =>
+    withPage({ isolate: true }, async (page) => {
+      for (const threads of [1, 2]) {
+        const result = await page.evaluate(
+          ([url, input, count]) =>
+            new Promise((resolve, reject) => {
+              const worker = new Worker('/calling_worker.js', { type: 'module' });
+              worker.onmessage = ({ data }) => resolve({ ...data, output: [...data.output] });
+              worker.onerror = ({ message }) => reject(new Error(message));
+              worker.postMessage({ url, input: Float32Array.from(input), options: { threads: count } });
+            }),
+          ['/small', [...image], threads],
+        );
+        assert.deepEqual([result.backend, result.threads, result.allocations], ['wasm', threads, 0]);
+        assert.ok(relativeError(Float32Array.from(result.output), expected) < 1e-5, `${threads} threads`);
+      }
+    }));
+
+  test('images, errors and disposal are as in a worker', () =>
+    withPage({ isolate: true }, async (page) => {
+      const told = await page.evaluate(async () => {
+        const pixels = new ImageData(48, 48);
+        pixels.data.forEach((_, i) => (pixels.data[i] = (i * 31) % 256));
+        const answers = [];
+        for (const worker of [true, false]) {
+          const model = await linnet.loadModel('/small', { worker, backend: 'wasm', variant: 'relaxed' });
+          answers.push(String((await model.runImage(pixels)).answers));
+          await model.dispose();
+          answers.push((await errorOf(() => model.run(new Float32Array(48 * 48 * 3)))).code);
+        }
+        const errors = [];
+        for (const [url, options] of [['/broken', {}], ['/short', {}], ['/small', { backend: 'auto' }]])
+          errors.push((await errorOf(() => linnet.loadModel(url, { ...options, worker: false }))).code);
+        const stop = new AbortController();
+        const slow = errorOf(() => linnet.loadModel('/slow', { worker: false, signal: stop.signal }));
+        setTimeout(() => stop.abort(), 50);
+        return { answers, errors: [...errors, (await slow).code] };
+      });
+      assert.deepEqual(told.answers.slice(2), told.answers.slice(0, 2));
+      assert.equal(told.answers[1], 'Disposed');
+      assert.deepEqual(told.errors, ['MalformedJson', 'WrongSize', 'InvalidArgument', 'Aborted']);
+    }));
+});
+
 test('describes the model, its memory and its progress', () =>
   withPage({ isolate: true }, async (page) => {
     const told = await page.evaluate(async () => {

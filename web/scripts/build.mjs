@@ -14,40 +14,36 @@ const dist = resolve(web, 'dist');
 const variants = ['simd', 'relaxed', 'simd-threads', 'relaxed-threads'];
 const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 
-const moduleOf = (variant) => resolve(builds, `wasm-${variant}/linnet.wasm`);
-const liveModule = resolve(builds, 'wasm-simd/linnet-live.wasm');
+// Where each module is built, and what it is called in the package.
+const modules = [
+  ...variants.map((variant) => [`wasm-${variant}/shipped/linnet.wasm`, `linnet-${variant}.wasm`]),
+  ...['linnet-live.wasm', 'linnet-gpu.wasm'].map((name) => [`wasm-simd/shipped/${name}`, name]),
+];
 
 if (!process.argv.includes('--no-wasm')) {
   for (const variant of variants) {
-    const folder = dirname(moduleOf(variant));
+    const folder = resolve(builds, `wasm-${variant}`);
     run('cmake', '--preset', `wasm-${variant}`, '-B', folder, '--log-level=WARNING');
-    run('cmake', '--build', folder, '--target', 'linnet', ...(variant === 'simd' ? ['linnet-live', 'linnet-gpu'] : []));
+    run('cmake', '--build', folder, '--target', 'shipped_modules');
   }
 }
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
-for (const variant of variants)
-  if (existsSync(moduleOf(variant))) copyFileSync(moduleOf(variant), resolve(dist, `linnet-${variant}.wasm`));
-if (existsSync(liveModule)) copyFileSync(liveModule, resolve(dist, 'linnet-live.wasm'));
-const gpuModule = resolve(builds, 'wasm-simd/linnet-gpu.wasm');
-if (existsSync(gpuModule)) copyFileSync(gpuModule, resolve(dist, 'linnet-gpu.wasm'));
+for (const [built, name] of modules) if (existsSync(resolve(builds, built))) copyFileSync(resolve(builds, built), resolve(dist, name));
 
 run(process.execPath, resolve(web, 'scripts/generate_abi.mjs'));
+const options = { outdir: dist, bundle: true, format: 'esm', target: 'es2022', minify: true, sourcemap: 'linked', logLevel: 'warning' };
+const source = (name) => resolve(web, 'src', name);
+// The ladder becomes a script that the package's own one imports when it is needed.
+await build({ ...options, entryPoints: { linnet: source('index.ts') }, splitting: true });
 await build({
+  ...options,
   entryPoints: {
-    linnet: resolve(web, 'src/index.ts'),
-    engine_worker: resolve(web, 'src/worker/engine_worker.ts'),
-    helper_worker: resolve(web, 'src/worker/helper_worker.ts'),
-    probe_worker: resolve(web, 'src/worker/probe_worker.ts'),
-    gpu: resolve(web, 'src/gpu/backend.ts'),
+    engine_worker: source('worker/engine_worker.ts'),
+    helper_worker: source('worker/helper_worker.ts'),
+    probe_worker: source('worker/probe_worker.ts'),
+    gpu: source('gpu/backend.ts'),
   },
-  outdir: dist,
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  minify: true,
-  sourcemap: 'linked',
-  logLevel: 'warning',
 });
 run(
   process.execPath,

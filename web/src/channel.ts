@@ -19,6 +19,14 @@ export interface Runner {
   end(error: LinnetError): void;
 }
 
+/** What a channel uses of a worker. */
+export interface WorkerPort {
+  onmessage: ((event: MessageEvent<WorkerMessage>) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+  postMessage(request: Request, transfer: Transferable[]): void;
+  terminate(): void;
+}
+
 export class Channel implements Runner {
   readonly choice = null;
   /** Told when the worker is of no more use, or says that its GPU is not. */
@@ -28,10 +36,10 @@ export class Channel implements Runner {
   #ended: LinnetError | null = null;
 
   constructor(
-    private readonly worker: Worker,
+    private readonly worker: WorkerPort,
     readonly backend: Backend,
   ) {
-    worker.onmessage = ({ data }: MessageEvent<WorkerMessage>) => {
+    worker.onmessage = ({ data }) => {
       if (data.type === 'progress') return this.onProgress?.(data.progress);
       if (data.type === 'lost') return this.#lose(new LinnetError(data.code, data.detail));
       const waiting = this.#waiting;

@@ -1,10 +1,8 @@
-import { Channel, type Runner } from './channel.js';
+import { Channel } from './channel.js';
 import { LinnetError } from './errors.js';
-import { abiHash } from './generated/abi.js';
-import { goldenOf, ownOf } from './ladder/golden.js';
-import { Ladder } from './ladder/ladder.js';
+import type { climb } from './ladder/climb.js';
 import { Model } from './model.js';
-import type { LoadReply, LoadRequest, ModelSource } from './protocol.js';
+import type { LoadRequest, ModelSource } from './protocol.js';
 import type { Backend, LoadOptions } from './types.js';
 import { chooseVariant, detectCapabilities } from './variants.js';
 
@@ -58,12 +56,17 @@ const tried: readonly Backend[] = ['webgpu'];
  * LinnetError.
  */
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
-  const { backend = 'auto', batch = 1, signal } = options;
+  const { worker = true, batch = 1, signal } = options;
+  const { backend = worker ? 'auto' : 'wasm' } = options;
   if (!['auto', 'wasm', 'webgpu'].includes(backend))
     throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto, wasm or webgpu`);
   if (!Number.isInteger(batch) || batch < 1)
     throw new LinnetError('InvalidArgument', `batch is ${batch}; it must be a whole number of at least 1`);
-  const { variant, threads } = chooseVariant(detectCapabilities(), toThreads(options.threads), options.variant);
+  if (!worker && backend === 'auto')
+    throw new LinnetError('InvalidArgument', 'a choice among backends needs workers; name a backend for the calling thread');
+  // A page's own thread may not wait for others.
+  const most = worker || globalThis.document === undefined ? toThreads(options.threads) : 1;
+  const { variant, threads } = chooseVariant(detectCapabilities(), most, options.variant);
   // The trailing slash makes it a folder to resolve against.
   const assets = new URL(options.assets ? `${options.assets}`.replace(/\/?$/, '/') : '.', import.meta.url).href;
   const request: LoadRequest = {
@@ -79,13 +82,17 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   };
   if (signal?.aborted) throw new LinnetError('Aborted', 'loading was called off before it began');
 
-  const channel = open(request);
+  const channel = worker ? open(request) : await openHere(request);
+  const others = (options.backends ?? tried).filter((other) => other !== 'wasm');
+  const chooses = backend === 'auto' && (others.length > 0 || options.safeMode === true);
+  const ladder = chooses ? fetchLadder() : null;
   channel.onProgress = options.onProgress;
   const abort = () => channel.end(new LinnetError('Aborted', 'loading was called off'));
   signal?.addEventListener('abort', abort, { once: true });
   try {
     const reply = await channel.ask<'load'>(request);
-    const runner = backend === 'auto' ? climb(channel, request, reply, options) : channel;
+    const climb = await ladder;
+    const runner = climb ? climb(channel, request, reply, others, options, open) : channel;
     return new Model(runner, reply, variant, options.image ?? {});
   } catch (error) {
     channel.end(error as LinnetError);
@@ -100,37 +107,18 @@ function open(request: LoadRequest): Channel {
   return new Channel(startWorker(new URL('engine_worker.js', request.assets)), request.backend);
 }
 
-// Puts the ladder in front of the model that WASM has loaded, where there is something to choose.
-function climb(first: Channel, request: LoadRequest, reply: LoadReply, options: LoadOptions): Runner {
-  const metadata = JSON.parse(reply.metadata) as Record<string, unknown>;
-  const golden = goldenOf(metadata, reply.outputs);
-  // An image fills one input and leaves the others as they were, which only the rung that ran last would know.
-  const others = reply.inputs.length > 1 ? [] : (options.backends ?? tried).filter((backend) => backend !== 'wasm');
-  if (others.length === 0 && !options.safeMode) return first;
-  return new Ladder(first, reply, {
-    assets: request.assets,
-    backends: ['wasm', ...others],
-    golden,
-    quantised: ownOf(metadata)['ranges'] !== undefined,
-    safeMode: options.safeMode ?? false,
-    remember: options.remember ?? true,
-    key: [
-      options.appVersion ?? '',
-      abiHash.toString(16),
-      JSON.stringify([request.variant, reply.threads, request.batch, request.inputShapes]),
-    ],
-    recovery: options.recovery ?? {},
-    onChoice: options.onChoice,
-    open: (backend) => {
-      const channel = open({ ...request, backend });
-      return { channel, reply: channel.ask<'load'>(again(request, backend)) };
-    },
-  });
+async function openHere(request: LoadRequest): Promise<Channel> {
+  const { LocalWorker } = await import('./worker/local_worker.js');
+  return new Channel(new LocalWorker(), request.backend);
 }
 
-// The same model once more; its files come from the browser's cache, where that has them.
-function again(request: LoadRequest, backend: Backend): LoadRequest {
-  const { source } = request;
-  if (source.kind !== 'url' || source.request.cache) return { ...request, backend };
-  return { ...request, backend, source: { ...source, request: { ...source.request, cache: 'force-cache' } } };
+// A script of its own, which comes over the network only where there is something to choose. The ladder is a help: where
+// it does not come, WASM answers.
+async function fetchLadder(): Promise<typeof climb | null> {
+  try {
+    return (await import('./ladder/climb.js')).climb;
+  } catch (error) {
+    console.warn('linnet: the choice of a backend could not be loaded;', error);
+    return null;
+  }
 }

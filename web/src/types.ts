@@ -177,6 +177,12 @@ export interface LoadOptions {
   readonly request?: Pick<RequestInit, 'credentials' | 'headers' | 'cache' | 'mode'>;
   /** Where the package's worker and .wasm files are served. Default: beside its script. */
   readonly assets?: string | URL;
+  /**
+   * False runs the engine in the calling thread, for code that is in a worker of its own: an answer then costs no second
+   * hop between threads. On a page's thread it blocks the page while it computes, and uses one thread. The backend is
+   * wasm unless another is asked for. Default: true, a worker for each model.
+   */
+  readonly worker?: boolean;
   /** A certain build of the engine in place of the best one. For tests. */
   readonly variant?: Variant;
 }

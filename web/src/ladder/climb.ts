@@ -1,0 +1,49 @@
+// From a model that WASM has loaded to one that the ladder runs: a script of its own, see index.ts.
+import type { Channel, Runner } from '../channel.js';
+import { abiHash } from '../generated/abi.js';
+import type { LoadReply, LoadRequest } from '../protocol.js';
+import type { Backend, LoadOptions } from '../types.js';
+import { goldenOf, ownOf } from './golden.js';
+import { Ladder } from './ladder.js';
+
+/** Puts the ladder in front of the model that WASM has loaded, where there is something to choose. */
+export function climb(
+  first: Channel,
+  request: LoadRequest,
+  reply: LoadReply,
+  others: readonly Backend[],
+  options: LoadOptions,
+  open: (request: LoadRequest) => Channel,
+): Runner {
+  const metadata = JSON.parse(reply.metadata) as Record<string, unknown>;
+  const golden = goldenOf(metadata, reply.outputs);
+  // An image fills one input and leaves the others as they were, which only the rung that ran last would know.
+  const choices = reply.inputs.length > 1 ? [] : others;
+  if (choices.length === 0 && !options.safeMode) return first;
+  return new Ladder(first, reply, {
+    assets: request.assets,
+    backends: ['wasm', ...choices],
+    golden,
+    quantised: ownOf(metadata)['ranges'] !== undefined,
+    safeMode: options.safeMode ?? false,
+    remember: options.remember ?? true,
+    key: [
+      options.appVersion ?? '',
+      abiHash.toString(16),
+      JSON.stringify([request.variant, reply.threads, request.batch, request.inputShapes]),
+    ],
+    recovery: options.recovery ?? {},
+    onChoice: options.onChoice,
+    open: (backend) => {
+      const channel = open({ ...request, backend });
+      return { channel, reply: channel.ask<'load'>(again(request, backend)) };
+    },
+  });
+}
+
+// The same model once more; its files come from the browser's cache, where that has them.
+function again(request: LoadRequest, backend: Backend): LoadRequest {
+  const { source } = request;
+  if (source.kind !== 'url' || source.request.cache) return { ...request, backend };
+  return { ...request, backend, source: { ...source, request: { ...source.request, cache: 'force-cache' } } };
+}

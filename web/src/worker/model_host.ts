@@ -1,0 +1,213 @@
+// One model's engine and what it answers, in whatever thread this runs.
+import { LinnetError, toLinnetError } from '../errors.js';
+import type { GpuModel } from '../gpu/backend.js';
+import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, WorkerMessage } from '../protocol.js';
+import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
+import { Engine, type Port, type SessionDescription } from './engine.js';
+import { PixelReader } from './pixels.js';
+import { readModel } from './read_model.js';
+
+type Send = (message: WorkerMessage, transfer: Transferable[]) => void;
+
+async function compileModule(url: string): Promise<WebAssembly.Module> {
+  const response = await fetch(url).catch((error: unknown) => {
+    throw new LinnetError('Network', `${url} could not be reached (${error instanceof Error ? error.message : error})`);
+  });
+  if (!response.ok) throw new LinnetError('Network', `${url} answered ${response.status}`);
+  // Compiling while it streams asks for the right content type, which not every server sends.
+  if (response.headers.get('content-type')?.startsWith('application/wasm'))
+    return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+// Starts a thread and waits until it is about to join the engine's team.
+function startHelper(engine: Engine, index: number, worker: Worker, url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = () => resolve();
+    worker.onerror = () => reject(new LinnetError('EngineFailed', `${url} could not be started as a worker`));
+    worker.postMessage(engine.helperStart(index));
+  });
+}
+
+/** A loaded model: from `load` to `close`. */
+class Loaded {
+  readonly #pixels = new PixelReader();
+  #prepared = { key: '', address: 0 };
+
+  private constructor(
+    private readonly engine: Engine,
+    private readonly session: number,
+    readonly description: SessionDescription,
+    readonly metadata: string,
+    readonly digest: string,
+    private readonly gpu: GpuModel | null,
+  ) {}
+
+  // The helpers' workers go into `helpers` as they start; `send` gets news of loading and of a GPU's failure.
+  static async load(request: LoadRequest, helpers: Worker[], send: Send): Promise<Loaded> {
+    const { assets, backend } = request;
+    // Beside a GPU the engine has little to compute.
+    const threads = backend === 'wasm' ? request.threads : 1;
+    const variant = backend === 'wasm' ? request.variant : request.variant.replace('-threads', '');
+    const engine = await Engine.create(
+      await compileModule(new URL(`linnet-${variant}.wasm`, assets).href),
+      variant.endsWith('-threads'),
+    );
+    const helper = new URL('helper_worker.js', assets).href;
+    for (let i = 1; i < threads; ++i) helpers.push(new Worker(helper, { type: 'module', name: `linnet thread ${i}` }));
+    const [{ handle, description, digest }] = await Promise.all([
+      readModel(engine, request.source, (progress) => send({ type: 'progress', progress }, [])),
+      ...helpers.map((worker, i) => startHelper(engine, i + 1, worker, helper)),
+    ]);
+    if (backend !== 'wasm') {
+      const script = new URL('gpu.js', assets).href;
+      const { openOnGpu } = (await import(script)) as typeof import('../gpu/backend.js');
+      // Tells the page that nothing more is to be had from here.
+      const fail = ({ code, detail }: LinnetError) => send({ type: 'lost', code, detail }, []);
+      const gpu = await openOnGpu(engine, handle, request, compileModule, fail);
+      engine.close(handle);
+      return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu);
+    }
+    const session = engine.compile(handle, threads, request.batch, request.inputShapes, request.measuredThreads);
+    engine.close(handle);
+    return new Loaded(engine, session.handle, session.description, description.metadata, digest, null);
+  }
+
+  reply(): LoadReply {
+    const { inputs, outputs, threads, macs, steps, arena, lowerBound, scratch, weights, resident } = this.description;
+    const info = ({ name, dtype, shape }: Port): TensorInfo => ({ name, dtype, shape });
+    return {
+      inputs: inputs.map(info),
+      outputs: outputs.map(info),
+      metadata: this.metadata,
+      digest: this.digest,
+      precision: 'f32',
+      threads,
+      macs,
+      steps,
+      memory: { arena, lowerBound, scratch, weights, resident, total: this.engine.bytes.length },
+    };
+  }
+
+  run(input: ArrayBuffer, outputs: readonly ArrayBuffer[]): Promise<RunReply> {
+    this.engine.wake(this.session);
+    this.#setInputs(input);
+    return this.#infer(input, outputs, 0);
+  }
+
+  profile(input: ArrayBuffer, runs: number): NodeTime[] {
+    if (this.gpu) throw new LinnetError('UnsupportedHost', 'only models on the wasm backend can be profiled');
+    this.#setInputs(input);
+    return this.engine.profile(this.session, runs);
+  }
+
+  async runImage({ image, plan, input, outputs }: ImageRequest): Promise<RunReply> {
+    try {
+      const start = performance.now();
+      await this.#pixels.read(image, (layout) => {
+        const key = JSON.stringify([input, layout, plan]);
+        if (key !== this.#prepared.key) {
+          this.#prepared.key = '';
+          this.#prepared = { key, address: this.engine.prepareImage(this.session, input, plan, layout) };
+        }
+        return this.engine.bytes.subarray(this.#prepared.address);
+      });
+      this.engine.wake(this.session);
+      this.engine.loadImage(this.session, input);
+      return await this.#infer(null, outputs, performance.now() - start);
+    } finally {
+      if ('close' in image) image.close();
+    }
+  }
+
+  heap(): HeapFigures {
+    return this.engine.heap();
+  }
+
+  close(): HeapFigures {
+    this.destroy();
+    this.engine.close(this.session);
+    return this.engine.heap();
+  }
+
+  destroy(): void {
+    this.gpu?.destroy();
+  }
+
+  #setInputs(input: ArrayBuffer): void {
+    let at = 0;
+    for (const port of this.description.inputs) {
+      this.engine.bytes.set(new Uint8Array(input, at, port.bytes), port.address);
+      at += port.bytes;
+    }
+  }
+
+  async #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[], prepare: number): Promise<RunReply> {
+    const start = performance.now();
+    const results = this.description.outputs.map(({ bytes }, i) => {
+      const given = outputs[i];
+      return given?.byteLength === bytes ? given : new ArrayBuffer(bytes);
+    });
+    if (this.gpu) await this.gpu.run(results.map((buffer) => new Uint8Array(buffer)));
+    else this.engine.run(this.session);
+    const run = performance.now() - start;
+    if (!this.gpu)
+      this.description.outputs.forEach(({ address, bytes }, i) =>
+        new Uint8Array(results[i]!).set(this.engine.bytes.subarray(address, address + bytes)),
+      );
+    return {
+      outputs: results,
+      input,
+      timing: { prepare, run },
+      threads: this.engine.threads(this.session),
+      totalBytes: this.engine.bytes.length,
+    };
+  }
+}
+
+/** Answers one request at a time, in order. */
+export class ModelHost {
+  #loaded: Loaded | null = null;
+  readonly #helpers: Worker[] = [];
+
+  constructor(private readonly send: Send) {}
+
+  async receive(request: Request): Promise<void> {
+    try {
+      const value = await this.#answer(request);
+      const transfer = 'timing' in value ? [...value.outputs, ...(value.input ? [value.input] : [])] : [];
+      this.send({ type: 'reply', value }, transfer);
+    } catch (error) {
+      const { code, detail } = toLinnetError(error, 'EngineFailed');
+      this.send({ type: 'error', code, detail }, []);
+    }
+  }
+
+  /** Lets go of everything, whatever is under way. */
+  stop(): void {
+    for (const helper of this.#helpers) helper.terminate();
+    this.#loaded?.destroy();
+    this.#loaded = null;
+  }
+
+  async #answer(request: Request): Promise<Replies[keyof Replies]> {
+    if (request.type === 'load') {
+      this.#loaded = await Loaded.load(request, this.#helpers, this.send);
+      return this.#loaded.reply();
+    }
+    const loaded = this.#loaded;
+    if (!loaded) throw new LinnetError('EngineFailed', 'no model is loaded');
+    switch (request.type) {
+      case 'run':
+        return loaded.run(request.input, request.outputs);
+      case 'image':
+        return loaded.runImage(request);
+      case 'profile':
+        return loaded.profile(request.input, request.runs);
+      case 'heap':
+        return loaded.heap();
+      case 'close':
+        return loaded.close();
+    }
+  }
+}

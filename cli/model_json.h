@@ -44,6 +44,8 @@ class ModelJson {
   // Removes userDefinedMetadata.linnet.`key`. Was it there?
   bool remove_linnet_metadata(std::string_view key);
 
+  // The document as it is now, without the new weights.
+  std::string text() const { return tree_.write(); }
   // Writes `directory`/`file`, and before it the file of the new weights, if any. Gives its path.
   Result<std::string> write(const std::string& directory, const std::string& file);
 

@@ -80,6 +80,23 @@ Result<std::string> locate_shard(const std::string& model_json, const std::strin
   return (fs::path(model_json).parent_path() / shard).string();
 }
 
+Result<void> read_weights(const std::string& location, TfjsModel& model) {
+  const uint64_t all_weights = model.weights_bytes();
+  for (size_t i = 0; i < model.shard_count(); ++i) {
+    TRY_ASSIGN(const std::string path, locate_shard(location, std::string(model.shard_path(i))));
+    // No shard holds more than all of them; the model itself checks that together they hold that much.
+    auto bytes = read_location(path, all_weights);
+    if (!bytes && bytes.error().code() == ErrorCode::TooLarge)
+      return fail(ErrorCode::WrongSize,
+                  "%s: holds more than the %llu bytes of all weights in the manifest of %s", path.c_str(),
+                  static_cast<unsigned long long>(all_weights), location.c_str());
+    if (!bytes) return std::unexpected(bytes.error());
+    auto set = model.set_shard(i, bytes->bytes());
+    if (!set) return std::unexpected(set.error().within(path));
+  }
+  return {};
+}
+
 Result<ModelSource> open_model(const std::string& argument) {
   ModelSource source;
   TRY_ASSIGN(source.location, locate_model(argument));
@@ -87,21 +104,7 @@ Result<ModelSource> open_model(const std::string& argument) {
   auto model = TfjsModel::parse(as_text(json));
   if (!model) return std::unexpected(model.error().within(source.location));
   source.model = std::move(*model);
-
-  const uint64_t all_weights = source.model->weights_bytes();
-  for (size_t i = 0; i < source.model->shard_count(); ++i) {
-    TRY_ASSIGN(const std::string path,
-               locate_shard(source.location, std::string(source.model->shard_path(i))));
-    // No shard holds more than all of them; the model itself checks that together they hold that much.
-    auto bytes = read_location(path, all_weights);
-    if (!bytes && bytes.error().code() == ErrorCode::TooLarge)
-      return fail(ErrorCode::WrongSize,
-                  "%s: holds more than the %llu bytes of all weights in the manifest of %s", path.c_str(),
-                  static_cast<unsigned long long>(all_weights), source.location.c_str());
-    if (!bytes) return std::unexpected(bytes.error());
-    auto set = source.model->set_shard(i, bytes->bytes());
-    if (!set) return std::unexpected(set.error().within(path));
-  }
+  TRY(read_weights(source.location, *source.model));
   return source;
 }
 

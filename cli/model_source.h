@@ -27,6 +27,9 @@ Result<std::string> locate_model(const std::string& argument);
 // not climb. A URL's query goes with it. Fails with MalformedModel for an absolute path of a model on disk.
 Result<std::string> locate_shard(const std::string& model_json, const std::string& shard);
 
+// Reads the weight files that `model`, whose model.json lies at `location`, names. Errors name the file.
+Result<void> read_weights(const std::string& location, TfjsModel& model);
+
 // Reads model.json and all weight files. Errors name the file.
 Result<ModelSource> open_model(const std::string& argument);
 

@@ -72,3 +72,18 @@ for (const [name, normalisation, quantized] of [['mobilenet_v1_0.25_128', 'pm1',
       assert.ok(unchanged > tolerance, `only ${unchanged} of the range from what is not calibrated`);
     }));
 }
+
+test('variants of mobilenet_v2_1.0_224 are those that were made from it elsewhere', { skip: missing(join(modelsFolder, 'mobilenet_v2_1.0_224')) }, () =>
+  withFolder(async (folder) => {
+    const source = join(modelsFolder, 'mobilenet_v2_1.0_224');
+    const { variants } = await linnet('variants', topologyPath(source), '-o', join(folder, 'sizes'), '--sizes', '192,96');
+    assert.deepEqual(variants.map(({ height }) => height), [224, 192, 96]);
+    for (const { model, height } of variants.slice(1)) {
+      const { parting, values } = await linnet('compare', model, join(source, `model_${height}.json`), '--threshold', '0');
+      assert.equal(parting, null);
+      assert.ok(values.length > 50);
+    }
+    const { model } = variants[2];
+    const error = await difference(model, model, folder);
+    assert.ok(error <= tolerance, `${error} of the range apart from TensorFlow.js`);
+  }));

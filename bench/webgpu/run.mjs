@@ -2,10 +2,11 @@
 // the engine's own. For machines with a GPU and no display.
 //
 //   npm ci --prefix bench/webgpu
-//   node bench/webgpu/run.mjs [--runs N] [--steps] [--dawn TOGGLE]... MODEL...
+//   node bench/webgpu/run.mjs [--runs N] [--steps] [--f16] [--hardware] [--dawn TOGGLE]... MODEL...
 //
 // MODEL is a model.json or a folder with one. Needs the wasm-simd build: linnet.wasm and linnet-gpu.wasm below
-// LINNET_BUILD_ROOT (default: build). --steps prints the time of each step by timestamps. One JSON document a model.
+// LINNET_BUILD_ROOT (default: build). --steps prints the time of each step by timestamps, --f16 stores tensors as f16,
+// --hardware takes an emulated GPU for one of hardware. One JSON document a model.
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,11 +21,13 @@ const { values: options, positionals: models } = parseArgs({
   options: {
     runs: { type: 'string', default: '50' },
     steps: { type: 'boolean', default: false },
+    f16: { type: 'boolean', default: false },
+    hardware: { type: 'boolean', default: false },
     dawn: { type: 'string', multiple: true, default: [] },
   },
 });
 if (models.length === 0) {
-  console.error('usage: node bench/webgpu/run.mjs [--runs N] [--steps] [--dawn TOGGLE]... MODEL...');
+  console.error('usage: node bench/webgpu/run.mjs [--runs N] [--steps] [--f16] [--hardware] [--dawn TOGGLE]... MODEL...');
   process.exit(2);
 }
 
@@ -122,7 +125,9 @@ async function measure(model, gpu) {
 
 // Dawn ends with this object, whatever else is held.
 const dawn = create(options.dawn);
-const gpu = await openWebGpu(dawn);
+const found = await openWebGpu(dawn);
+const software = found.target.software && !options.hardware;
+const gpu = { ...found, target: { ...found.target, software, f16: options.f16 } };
 gpu.device.onuncapturederror = ({ error }) => console.error(error.message);
 for (const model of models) console.log(JSON.stringify(await measure(model, gpu), null, 1));
 // Dawn's threads would keep the process.

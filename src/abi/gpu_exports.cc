@@ -96,6 +96,8 @@ Result<ptr> compile() {
     op_facts.push_back({"", 0, op.max_inputs, 1, {}, op.traits, 0, nullptr, nullptr, nullptr, {}});
   const gpu::Target target{.api = static_cast<gpu::Api>(open.setup.api),
                            .software = open.setup.software != 0,
+                           .f16 = open.setup.f16 != 0,
+                           .f16_arithmetic = open.setup.f16_arithmetic != 0,
                            .max_binding_bytes = static_cast<uint64_t>(open.setup.max_binding_bytes),
                            .max_workgroups = open.setup.max_workgroups};
   TRY_ASSIGN(open.plan, compile_gpu(open.flat.graph, target));

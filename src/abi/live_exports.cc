@@ -135,7 +135,8 @@ ptr linnet_live_next(f64 now) {
   const LadderCommand command = live.ladder->next(now);
   live.command = {.wake = command.wake,
                   .action = static_cast<u32>(command.action),
-                  .rung = static_cast<u32>(command.rung)};
+                  .rung = static_cast<u32>(command.rung),
+                  .exact = command.exact ? 1u : 0u};
   return address(&live.command);
 }
 

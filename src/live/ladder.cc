@@ -61,6 +61,7 @@ void Ladder::event(LadderEvent event, Rung rung, double now, double value, std::
     case LadderEvent::Ready:
       if (!answers(Stage::Compile)) return;
       data.built = true;
+      data.half = text == "f16";
       data.bytes = value > 0 && value < 1e15 ? static_cast<uint64_t>(value) : 0;
       stage_ = Stage::None;
       // Without a self-test to pass, being built is all that a lost rung has to do.
@@ -89,7 +90,7 @@ void Ladder::event(LadderEvent event, Rung rung, double now, double value, std::
       if (!answers(Stage::Test)) return;
       stage_ = Stage::None;
       if (rung != Rung::Wasm) {
-        skip(rung, text);
+        distrust(rung, text);
         break;
       }
       // WASM stays as the last resort, behind every rung that passes.
@@ -114,7 +115,7 @@ void Ladder::event(LadderEvent event, Rung rung, double now, double value, std::
         ++data.losses, skip(rung, text);
       break;
     case LadderEvent::NotFinite:
-      if (rung != Rung::Wasm && data.wanted) skip(rung, "it answered with what is no finite number");
+      if (rung != Rung::Wasm && data.wanted) distrust(rung, "it answered with what is no finite number");
       break;
     case LadderEvent::Hidden:
       if (!hidden_) restart_measurement();
@@ -213,6 +214,14 @@ void Ladder::skip(Rung rung, std::string_view why) {
   data.reason = Reason(why);
   // A choice that was taken over and fails leaves the question open.
   if (to_confirm_ > 0) validate();
+}
+
+void Ladder::distrust(Rung rung, std::string_view why) {
+  RungData& data = at(rung);
+  if (!data.half || data.exact) return skip(rung, why);
+  unbuild(rung);
+  if (rung == active_) returning_ = rung;
+  data.exact = data.measure = true;
 }
 
 // Its resources go, and what was under way for it ends.
@@ -332,7 +341,7 @@ LadderCommand Ladder::next(double now) {
     issued_ = true;
     constexpr LadderAction actions[] = {LadderAction::Wait, LadderAction::Compile, LadderAction::Test,
                                         LadderAction::Measure};
-    return {actions[static_cast<int>(stage_)], stage_rung_};
+    return {actions[static_cast<int>(stage_)], stage_rung_, kNever, at(stage_rung_).exact};
   }
   if (store_) {
     store_ = false;

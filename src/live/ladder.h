@@ -69,9 +69,9 @@ struct LadderSpec {
 };
 
 enum class LadderEvent : uint32_t {
-  // Answers to commands. Ready: compiled, `value` bytes held; Refused: could not be compiled, `text` says
-  // why; Passed:
-  // the self-test, `value` its error; Failed: the self-test, `text` says how; Measured: one run took `value`.
+  // Answers to commands. Ready: compiled, `value` bytes held, `text` is the precision; Refused: could not be
+  // compiled, `text` says why; Passed: the self-test, `value` its error; Failed: the self-test, `text` says
+  // how; Measured: one run took `value`.
   Ready,
   Refused,
   Passed,
@@ -110,6 +110,8 @@ struct LadderCommand {
   Rung rung = Rung::Wasm;
   // When to ask again without an event; infinite where only an event can change something.
   double wake = std::numeric_limits<double>::infinity();
+  // To be compiled in f32 alone: f16 has failed.
+  bool exact = false;
 };
 
 enum class RungState : uint32_t { Absent, Idle, Compiling, Testing, Measuring, Ready, Rebuilding, Skipped };
@@ -166,6 +168,8 @@ class Ladder {
     // Its median comes from a record.
     bool remembered = false;
     bool recovering = false;
+    bool half = false;   // it computes in f16
+    bool exact = false;  // it may not
     double median = 0;
     uint64_t bytes = 0;
     double error = -1;
@@ -188,6 +192,8 @@ class Ladder {
   void frame(Rung rung, double now, double milliseconds);
   void lose(Rung rung, double now, std::string_view text);
   void skip(Rung rung, std::string_view why);
+  // Its answers are off: f16 gives way to f32, and f32 to other rungs.
+  void distrust(Rung rung, std::string_view why);
   void unbuild(Rung rung);
   void restart_measurement();
   void expire(double now);

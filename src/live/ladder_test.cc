@@ -76,6 +76,34 @@ TEST(Ladder, NeverUsesARungThatIsWrong) {
   EXPECT_NE(host.ladder.explain().view().find("WebGPU skipped: it is off by 0.2"), std::string_view::npos);
 }
 
+TEST(Ladder, F16ThatIsWrongGivesWayToF32) {
+  SimulatedHost host(spec_with(kAll));
+  host.rung(Rung::WebGpu).run = 1;
+  host.rung(Rung::WebGpu).half = true;
+  host.rung(Rung::WebGpu).wrong = "it is off by 0.2 of the range";
+  host.run_for(20'000);
+  EXPECT_EQ(host.ladder.active(), Rung::WebGpu);
+  EXPECT_EQ(host.count("compile webgpu"), 2);
+  EXPECT_EQ(host.count("drop webgpu"), 1);
+  // The same later, in the midst of answers.
+  host.tell(LadderEvent::NotFinite, Rung::WebGpu);
+  host.run_for(20'000);
+  EXPECT_EQ(host.ladder.state(Rung::WebGpu), RungState::Skipped);
+  EXPECT_EQ(host.frames_without_answer(), 0);
+}
+
+TEST(Ladder, F16ThatOverflowsGivesWayToF32) {
+  SimulatedHost host(spec_with(kAll));
+  host.rung(Rung::WebGpu).run = 1;
+  host.rung(Rung::WebGpu).half = true;
+  host.run_for(20'000);
+  host.tell(LadderEvent::NotFinite, Rung::WebGpu);
+  host.run_for(20'000);
+  EXPECT_EQ(host.ladder.active(), Rung::WebGpu);
+  EXPECT_FALSE(host.rung(Rung::WebGpu).half);
+  EXPECT_EQ(host.frames_without_answer(), 0);
+}
+
 TEST(Ladder, SkipsARungThatCannotBeCompiledOrTakesTooLong) {
   SimulatedHost host(spec_with(kAll));
   host.rung(Rung::WebGpu).refused = "no shaders today";

@@ -17,6 +17,8 @@ struct SimulatedRung {
   // Why it cannot be compiled, and why its self-test fails; empty where they go well.
   std::string refused;
   std::string wrong;
+  // It computes in f16 unless told not to, and only then it is wrong.
+  bool half = false;
 };
 
 class SimulatedHost {
@@ -108,14 +110,15 @@ class SimulatedHost {
   void carry_out(const LadderCommand& command) {
     constexpr const char* names[] = {"wait", "compile", "test", "measure", "switch", "drop", "store"};
     log_.push_back(names[static_cast<int>(command.action)] + (" " + std::string(rung_name(command.rung))));
-    const SimulatedRung& how = rung(command.rung);
+    SimulatedRung& how = rung(command.rung);
+    if (command.exact) how.half = false, how.wrong.clear();
     const auto answer = [&](double after, LadderEvent event, double value, const std::string& text = {}) {
       answers_.push_back({now_ + after, event, command.rung, value, text});
     };
     switch (command.action) {
       case LadderAction::Compile:
         if (how.refused.empty())
-          answer(how.compile, LadderEvent::Ready, static_cast<double>(how.bytes));
+          answer(how.compile, LadderEvent::Ready, static_cast<double>(how.bytes), how.half ? "f16" : "f32");
         else
           answer(how.compile, LadderEvent::Refused, 0, how.refused);
         break;

@@ -16,7 +16,8 @@ Result<void> fits_binding(const char* what, uint64_t bytes, const gpu::Target& t
 
 }  // namespace
 
-Result<gpu::GpuPlan> compile_gpu(const Graph& graph, const gpu::Target& target) {
+Result<gpu::GpuPlan> compile_gpu(Graph& graph, const gpu::Target& target) {
+  if (target.f16) gpu::store_as_halves(graph);
   TRY_ASSIGN(Placement placement, place_values(graph, gpu::can_overwrite));
   gpu::GpuPlan plan;
   // Results are written four elements at a time.

@@ -1,6 +1,6 @@
 // Models on WebGPU in Chromium, on a software adapter, against the same models on WebAssembly.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -60,6 +60,36 @@ test('a small model gives on WebGPU what it gives on WebAssembly', () => compare
 for (const name of ['mobilenet_v1_0.25_224', 'mobilenet_v2_1.0_224', 'squeezenet1.1_224']) {
   const skip = missing(join(modelsFolder, name));
   test(`${name} gives on WebGPU what it gives on WebAssembly`, { skip }, () => compare(`/models/${name}/model.json`));
+}
+
+{
+  const name = 'mobilenet_v1_0.25_224';
+  const skip = missing(join(modelsFolder, name)) || missing(imagesFolder);
+  test(`${name} sees in f16 on WebGPU what it sees in f32`, { skip }, async () => {
+    const { images } = JSON.parse(readFileSync(join(imagesFolder, 'labels.json'), 'utf8'));
+    const photos = Object.keys(images).sort().slice(0, 30);
+    const [exact, half] = await page.evaluate(
+      async ([url, names]) => {
+        const answers = [];
+        for (const precision of ['f32', 'f16']) {
+          const model = await linnet.loadModel(url, { backend: 'webgpu', precision });
+          const best = [];
+          for (const photo of names) {
+            const image = await (await fetch(`/photos/${photo}`)).blob();
+            const scores = Object.values(await model.runImage(image))[0];
+            best.push(scores.indexOf(scores.reduce((a, b) => Math.max(a, b))));
+          }
+          answers.push({ best, arena: model.memory().arena });
+          await model.dispose();
+        }
+        return answers;
+      },
+      [`/models/${name}/model.json`, photos],
+    );
+    assert.ok(half.arena < exact.arena);
+    const same = half.best.filter((best, i) => best === exact.best[i]).length;
+    assert.ok(same >= 29, `${same} of 30 photos are seen as the same`);
+  });
 }
 
 // The engine's own answers are those of codes; on a GPU the same weights are floats.

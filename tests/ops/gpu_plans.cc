@@ -29,11 +29,36 @@ std::string ports(const std::vector<PlanPort>& ports) {
   return text + "]";
 }
 
+// The input and output ports of a plan are f32. Copies behind inputs and before outputs let operands and
+// results between them be f16.
+Result<void> put_copies_around(Graph& graph) {
+  const auto copy = [&](ValueId id) {
+    Attrs attrs;
+    attrs.set(Attr::expr, Expr::input(0));
+    return graph.add(Op::elementwise, "copy", {id}, std::move(attrs));
+  };
+  for (GraphPort& port : graph.inputs) {
+    if (graph.value(port.value).dtype != DType::F32) continue;
+    // Its own use of the input is no longer the input's.
+    TRY_ASSIGN(const ValueId copied, copy(port.value));
+    const NodeId producer = graph.value(copied).producer;
+    graph.replace_uses(port.value, copied);
+    graph.node(producer).inputs[0] = port.value;
+  }
+  for (GraphPort& port : graph.outputs) {
+    if (graph.value(port.value).dtype != DType::F32) continue;
+    TRY_ASSIGN(const ValueId copied, copy(port.value));
+    port.value = copied;
+  }
+  return graph.sort();
+}
+
 }  // namespace
 
 Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, const std::string& folder,
                                     int number) {
   TRY(run_passes(graph));
+  if (target.f16) TRY(put_copies_around(graph));
   TRY_ASSIGN(const gpu::GpuPlan plan, compile_gpu(graph, target));
   std::vector<std::byte> weights(static_cast<size_t>(plan.weights_bytes));
   for (const gpu::WeightPiece& piece : plan.weights) piece.fill(weights.data() + piece.offset);

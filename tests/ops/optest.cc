@@ -1,7 +1,7 @@
 // The op suite: every op's cases, compiled for this target and compared with the reference kernels, and
 // images against the definition of preprocessing. Builds natively and for each WebAssembly variant. `--export
 // DIR` writes the cases, their data and the reference's results instead, for comparison with TensorFlow.js;
-// `--export-webgpu DIR` their GPU plans too.
+// `--export-gpu DIR TARGET` their GPU plans too.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -193,6 +193,18 @@ int export_cases(const std::string& folder, const gpu::Target* target) {
   return 0;
 }
 
+// GPUs that plans can be for, whatever there is.
+struct NamedTarget {
+  const char* name;
+  gpu::Target target;
+};
+constexpr NamedTarget kTargets[] = {
+    {"webgpu-software", {.api = gpu::Api::WebGpu, .software = true}},
+    {"webgpu-hardware", {.api = gpu::Api::WebGpu}},
+    {"webgpu-f16", {.api = gpu::Api::WebGpu, .software = true, .f16 = true}},
+    {"webgpu-f16-arithmetic", {.api = gpu::Api::WebGpu, .f16 = true, .f16_arithmetic = true}},
+};
+
 int run_all() {
   auto [passed, failed] = run_image_cases();
   for (const OpCase& op_case : op_cases()) {
@@ -214,12 +226,14 @@ int run_all() {
 int main(int argc, char** argv) {
   using namespace linnet;
   if (argc == 3 && std::strcmp(argv[1], "--export") == 0) return tests::export_cases(argv[2], nullptr);
-  if (argc == 3 && std::strcmp(argv[1], "--export-webgpu") == 0) {
-    const gpu::Target target{.api = gpu::Api::WebGpu, .software = true};
-    return tests::export_cases(argv[2], &target);
+  if (argc == 4 && std::strcmp(argv[1], "--export-gpu") == 0) {
+    for (const auto& [name, target] : tests::kTargets)
+      if (std::strcmp(argv[3], name) == 0) return tests::export_cases(argv[2], &target);
   }
   if (argc > 1) {
-    std::printf("usage: linnet_optest [--export DIR | --export-webgpu DIR]\n");
+    std::printf("usage: linnet_optest [--export DIR | --export-gpu DIR TARGET]\ntargets:");
+    for (const auto& [name, target] : tests::kTargets) std::printf(" %s", name);
+    std::printf("\n");
     return 2;
   }
   return tests::run_all();

@@ -78,6 +78,8 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     measuredThreads: options.threads === undefined,
     batch,
     inputShapes: options.inputShapes ?? {},
+    // Without a self-test only f32 is sure to be right.
+    precision: options.precision ?? (backend === 'auto' ? 'auto' : 'f32'),
     assets,
   };
   if (signal?.aborted) throw new LinnetError('Aborted', 'loading was called off before it began');

@@ -16,6 +16,9 @@ export type NamedArrays = Record<string, TypedArray>;
 /** What computes a model. */
 export type Backend = 'wasm' | 'webgl2' | 'webgpu';
 
+/** What GPUs store weights and tensors as. auto: f16 where the GPU computes in it, and the self-test finds it good. */
+export type Precision = 'auto' | 'f32' | 'f16';
+
 /** What is known of one backend here. */
 export interface RungFigures {
   /** absent: this device or page has it not; skipped: given up for this visit, `reason` says why. */
@@ -151,6 +154,8 @@ export interface LoadOptions {
   readonly backends?: readonly Backend[];
   /** WebAssembly alone, whatever there is. */
   readonly safeMode?: boolean;
+  /** Default: auto with the backend auto, f32 with a certain one. WebAssembly computes in f32, or in int8. */
+  readonly precision?: Precision;
   /** Told whenever something about the choice of a backend has changed. */
   readonly onChoice?: (choice: BackendChoice) => void;
   /** Whether auto remembers its choice from visit to visit, in IndexedDB. Default: true. */

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/half.h"
 #include "graph/op_def.h"
 #include "graph/subgraph.h"
 
@@ -53,7 +54,11 @@ PlanPort port_of(const Graph& graph, ValueId id, Ref ref) {
 }  // namespace
 
 Lowering::Lowering(const Graph& graph, const Target& target, std::vector<Ref> refs, GpuPlan& plan)
-    : graph_(graph), target_(target), refs_(std::move(refs)), plan_(plan) {}
+    : graph_(graph),
+      target_(target),
+      refs_(std::move(refs)),
+      half_refs_(graph.value_count(), Ref::none()),
+      plan_(plan) {}
 
 Ref Lowering::ref(ValueId id) {
   if (!refs_[id].is_none()) return refs_[id];
@@ -63,6 +68,34 @@ Ref Lowering::ref(ValueId id) {
     if (constant.bytes() > 0) std::memcpy(to, constant.data(), constant.bytes());
   });
   return refs_[id];
+}
+
+Operand Lowering::operand(ValueId id) {
+  const Value& value = graph_.value(id);
+  if (!value.is_constant() || value.dtype != DType::F32 || !target_.f16) return {ref(id), value.dtype};
+  if (half_refs_[id].is_none())
+    half_refs_[id] =
+        pack_weights(id, static_cast<uint64_t>(value.shape.elements()), [](uint32_t i) { return i; }).ref;
+  return {half_refs_[id], DType::F16};
+}
+
+Operand Lowering::pack_weights(ValueId source, uint64_t count, std::function<uint32_t(uint32_t)> at) {
+  const Tensor constant = graph_.value(source).constant;
+  const DType type = weight_type();
+  const auto fill = [constant, type, count, at = std::move(at)](std::byte* to) {
+    for (uint32_t i = 0; i < count; ++i) {
+      const uint32_t from = at(i);
+      float value = from == kNone ? 0 : constant.as<float>()[from];
+      if (type == DType::F32) {
+        reinterpret_cast<float*>(to)[i] = value;
+        continue;
+      }
+      // What a half cannot hold becomes the largest that it can: masks stay masks.
+      value = std::clamp(value, -65504.0f, 65504.0f);
+      reinterpret_cast<uint16_t*>(to)[i] = float_to_half(value);
+    }
+  };
+  return {add_weights(count * dtype_size(type), source, fill), type};
 }
 
 Ref Lowering::add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill) {
@@ -107,6 +140,9 @@ Result<void> Lowering::lower_node(NodeId id) {
     TRY_ASSIGN(lowered, lower(*this, node));
   }
   if (lowered) return {};
+  for (const std::vector<ValueId>* values : {&node.inputs, &node.outputs})
+    for (ValueId value : *values)
+      if (dtype(value) == DType::F16) return fail(ErrorCode::UnsupportedOp, "it is not computed in f16");
   if (cpu_first_ == kNone) cpu_first_ = id;
   cpu_last_ = id;
   cpu_node_ = node_;
@@ -128,6 +164,34 @@ void Lowering::flush_cpu() {
   plan_.cpu_steps.push_back(std::move(step));
   cpu_first_ = cpu_last_ = kNone;
   plan_.append_step(GpuOp::CpuStep, cpu_node_, std::span(&number, 1));
+}
+
+void store_as_halves(Graph& graph) {
+  // Views lie where their operands do.
+  std::vector<ValueId> roots(graph.value_count());
+  std::vector<bool> exact(graph.value_count());
+  const auto keep = [&](ValueId id) { exact[roots[id]] = true; };
+  for (ValueId id = 0; id < graph.value_count(); ++id) roots[id] = id;
+  for (const Node& node : graph.nodes()) {
+    const bool is_view = (op_def(node.op).traits & kTraitView) != 0;
+    if (is_view) roots[node.outputs[0]] = roots[node.inputs[0]];
+    const bool on_cpu = !is_view && lowering_of(node.op) == nullptr;
+    bool operands = on_cpu || node.op == Op::softmax, results = operands || node.op == Op::reduce;
+    for (ValueId id : node.inputs) operands = operands || graph.value(id).shape.elements() == 0;
+    if (operands)
+      for (ValueId id : node.inputs) keep(id);
+    if (operands || results)
+      for (ValueId id : node.outputs) keep(id);
+  }
+  for (const GraphPort& port : graph.outputs) keep(port.value);
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Value& value = graph.value(id);
+    if (value.dtype != DType::F32 || value.producer == kNone || value.shape.rank() == 0 ||
+        value.shape.back() % 4 != 0)
+      keep(id);
+  }
+  for (ValueId id = 0; id < graph.value_count(); ++id)
+    if (!exact[roots[id]]) graph.value(id).dtype = DType::F16;
 }
 
 bool is_float(DType dtype) {

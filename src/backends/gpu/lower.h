@@ -24,8 +24,13 @@ class Lowering {
   DType dtype(ValueId id) const { return graph_.value(id).dtype; }
   // Where the value's elements lie; a constant is copied to the weights on first use.
   Ref ref(ValueId id);
-  // The value as kernels read it.
-  Operand operand(ValueId id) { return {ref(id), dtype(id)}; }
+  // The value as kernels read it: an f32 constant is stored in the type of weights.
+  Operand operand(ValueId id);
+  // What f32 weights are stored as: f32 or f16.
+  DType weight_type() const { return target_.f16 ? DType::F16 : DType::F32; }
+  // `count` such weights from constant `source`, an f32 one: element i is the constant's element at(i), or 0
+  // where that is kNone.
+  Operand pack_weights(ValueId source, uint64_t count, std::function<uint32_t(uint32_t)> at);
   // `bytes` of weights that `fill` will write when the host asks for them, and has brought the elements of
   // constant `source` (kNone: needs none).
   Ref add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill);
@@ -53,6 +58,7 @@ class Lowering {
   const Graph& graph_;
   const Target& target_;
   std::vector<Ref> refs_;
+  std::vector<Ref> half_refs_;  // of constants that are stored as f16
   GpuPlan& plan_;
   uint32_t node_ = 0;
   // Nodes for the CPU that no step has come after; none when first is kNone.
@@ -78,6 +84,10 @@ Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_slice(Lowering&, const Node&);
 Result<bool> lower_softmax(Lowering&, const Node&);
 Result<bool> lower_transpose(Lowering&, const Node&);
+
+// Has all values stored as f16 that may be: no inputs, outputs, or results that a softmax or a reduction
+// needs exactly, and none of rows that four does not divide. Changes the values' types.
+void store_as_halves(Graph& graph);
 
 // May the node's result overwrite operand `input`, when kernels read only elements e ... e + 3 of it? True
 // where the operand meets the result element by element.

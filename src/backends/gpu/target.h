@@ -12,6 +12,10 @@ struct Target {
   // The GPU is emulated on the CPU (SwiftShader, llvmpipe): invocations are lanes of a narrow vector, memory
   // of a workgroup is no faster than any other, and every instruction counts.
   bool software = false;
+  // Tensors and weights are stored as f16 where accuracy allows it. Sums stay f32.
+  bool f16 = false;
+  // Shaders can compute in f16 (WebGPU's feature shader-f16).
+  bool f16_arithmetic = false;
   // The largest buffer, or part of one, that a shader can see.
   uint64_t max_binding_bytes = uint64_t{128} << 20;
   // Workgroups along one dimension of a dispatch.

@@ -22,46 +22,47 @@ const char* type_name(Param::Type type) {
 // How shaders see a buffer. Tensors of different types are seen as words.
 struct View {
   const char* type;
-  uint32_t bytes;  // of one element of the array
-  DType dtype;     // of all tensors, where fours
-  bool fours;      // an element of the array is four of a tensor
-  bool words;
+  uint32_t bytes;       // of one element of the array
+  DType dtype;          // of all tensors, unless words
+  bool fours = false;   // an element of the array is four of a tensor
+  bool words = false;   // whatever its type, a tensor is read as bits
+  bool native = false;  // f16 as such
 };
 
-View choose_view(const std::vector<DType>& types, Elements elements) {
+View choose_view(const std::vector<DType>& types, Elements elements, bool native) {
   const DType first = types.empty() ? DType::F32 : types[0];
   const bool fours = elements == Elements::Fours;
+  const View words{.type = "u32", .bytes = 4, .dtype = first, .words = true};
   for (DType type : types)
-    if (type != first || dtype_size(type) == 1) return {"u32", 4, first, false, true};
-  switch (first) {
-    case DType::F32:
-      return fours ? View{"vec4f", 16, first, true, false} : View{"f32", 4, first, false, false};
-    case DType::I32:
-      return fours ? View{"vec4i", 16, first, true, false} : View{"i32", 4, first, false, false};
-    default:  // F16, two in a word
-      return fours ? View{"vec2u", 8, first, true, false} : View{"u32", 4, first, false, true};
+    if (type != first || dtype_size(type) == 1) return words;
+  if (first == DType::F16) {
+    if (native) return {fours ? "vec4h" : "f16", fours ? 8u : 2u, first, fours, false, true};
+    return fours ? View{"vec2u", 8, first, true} : words;
   }
+  if (first == DType::I32) return {fours ? "vec4i" : "i32", fours ? 16u : 4u, first, fours};
+  return {fours ? "vec4f" : "f32", fours ? 16u : 4u, first, fours};
 }
 
-std::string lanes(const std::string& type, const std::string& call) {
-  return type + "(" + call + "e), " + call + "e + 1u), " + call + "e + 2u), " + call + "e + 3u))";
+const char* four_type(DType dtype) {
+  return gpu::is_whole(dtype) ? "vec4i" : "vec4f";
 }
 
 // Element e of a tensor of `dtype` from `base` in `array`.
 std::string element_of(const View& view, DType dtype, const std::string& array, const std::string& base) {
-  const std::string four = array + "[" + base + " + (e >> 2u)]", two = array + "[" + base + " + (e >> 1u)]",
-                    one = array + "[" + base + " + e]";
+  const auto at = [&](const char* e) { return array + "[" + base + " + " + e + "]"; };
+  const std::string four = at("(e >> 2u)");
+  if (view.native) return "f32(" + (view.fours ? four + "[e & 3u])" : at("e)"));
   if (!view.words) {
-    if (!view.fours) return one;
+    if (!view.fours) return at("e");
     return dtype == DType::F16 ? "unpack2x16float(" + four + "[(e >> 1u) & 1u])[e & 1u]" : four + "[e & 3u]";
   }
   switch (dtype) {
     case DType::F32:
-      return "bitcast<f32>(" + one + ")";
+      return "bitcast<f32>(" + at("e") + ")";
     case DType::I32:
-      return "bitcast<i32>(" + one + ")";
+      return "bitcast<i32>(" + at("e") + ")";
     case DType::F16:
-      return "unpack2x16float(" + two + ")[e & 1u]";
+      return "unpack2x16float(" + at("(e >> 1u)") + ")[e & 1u]";
     case DType::I8:
       return "f32(bitcast<i32>(" + four + " << (24u - 8u * (e & 3u))) >> 24u)";
     default:
@@ -71,28 +72,36 @@ std::string element_of(const View& view, DType dtype, const std::string& array, 
 
 // Four elements from element `at` of a view of fours.
 std::string four_of(const View& view, const std::string& at) {
+  if (view.native) return "vec4f(" + at + ")";
   if (view.dtype != DType::F16) return at;
   return "vec4f(unpack2x16float(" + at + ".x), unpack2x16float(" + at + ".y))";
 }
 
-// The readers of input k: at_k of one element, at4_k of four.
+// The readers of input k: at_k of one element, at4_k of four, half4_k of four f16.
 std::string readers(size_t k, DType dtype, const View& view, const char* array, Elements elements) {
-  const std::string n = std::to_string(k), base = "P.base" + n, type = gpu::is_whole(dtype) ? "i32" : "f32",
-                    type4 = gpu::is_whole(dtype) ? "vec4i" : "vec4f";
+  const std::string n = std::to_string(k), base = "P.base" + n, at = "at_" + n + "(e",
+                    type = four_type(dtype), place = std::string(array) + "[" + base + " + (e >> 2u)]";
   const bool direct = view.fours && elements == Elements::Fours;
-  return "fn at_" + n + "(e: u32) -> " + type + " { return " + element_of(view, dtype, array, base) +
-         "; }\nfn at4_" + n + "(e: u32) -> " + type4 + " { " +
-         (direct ? "let i = " + base + " + (e >> 2u); return " + four_of(view, std::string(array) + "[i]")
-                 : "return " + lanes(type4, "at_" + n + "(")) +
-         "; }\n";
+  std::string text = "fn at_" + n + "(e: u32) -> " + (gpu::is_whole(dtype) ? "i32" : "f32") + " { return " +
+                     element_of(view, dtype, array, base) + "; }\nfn at4_" + n + "(e: u32) -> " + type +
+                     " { return " +
+                     (direct ? four_of(view, place)
+                             : type + "(" + at + "), " + at + " + 1u), " + at + " + 2u), " + at + " + 3u))") +
+                     "; }\n";
+  if (direct && view.native) text += "fn half4_" + n + "(e: u32) -> vec4h { return " + place + "; }\n";
+  return text;
 }
 
 // put4, and put where elements are single.
 std::string writers(DType dtype, const View& view) {
-  std::string four = "  a[P.out_base + (e >> 2u)] = ";
+  std::string four = "  a[P.out_base + (e >> 2u)] = ", value = "v";
   if (view.fours) {
-    four += dtype == DType::F16 ? "vec2u(pack2x16float(v.xy), pack2x16float(v.zw));\n" : "v;\n";
-  } else if (dtype == DType::F16) {
+    if (view.native)
+      value = "vec4h(v)";
+    else if (dtype == DType::F16)
+      value = "vec2u(pack2x16float(v.xy), pack2x16float(v.zw))";
+    four += value + ";\n";
+  } else if (dtype == DType::F16 && view.words) {
     four =
         "  let i = P.out_base + (e >> 1u);\n  a[i] = pack2x16float(v.xy);\n  a[i + 1u] = "
         "pack2x16float(v.zw);\n";
@@ -100,10 +109,9 @@ std::string writers(DType dtype, const View& view) {
     four = "  let b = bitcast<vec4u>(vec4i(v)) & vec4u(255u);\n" + four +
            "b.x | (b.y << 8u) | (b.z << 16u) | (b.w << 24u);\n";
   } else {
-    const std::string to_word = view.words ? "bitcast<u32>" : "";
-    return "fn put(e: u32, v: T) { a[P.out_base + e] = " + to_word +
-           "(v); }\nfn put4(e: u32, v: T4) { put(e, v.x); put(e + 1u, v.y); put(e + 2u, v.z); put(e + 3u, "
-           "v.w); "
+    value = view.native ? "f16(v)" : view.words ? "bitcast<u32>(v)" : "v";
+    return "fn put(e: u32, v: T) { a[P.out_base + e] = " + value +
+           "; }\nfn put4(e: u32, v: T4) { put(e, v.x); put(e + 1u, v.y); put(e + 2u, v.z); put(e + 3u, v.w); "
            "}\n";
   }
   return "fn put4(e: u32, v: T4) {\n" + four + "}\n";
@@ -115,9 +123,12 @@ Result<void> Lowering::emit_entry(const Kernel& kernel, ValueId out, Elements el
   std::vector<DType> in_arena{dtype(out)}, in_weights;
   for (const gpu::Operand& input : kernel.inputs)
     (input.ref.in_weights() ? in_weights : in_arena).push_back(input.dtype);
-  const View arena = choose_view(in_arena, elements), weights = choose_view(in_weights, Elements::Fours);
-  std::string text = gpu::is_whole(dtype(out)) ? "alias T = i32;\nalias T4 = vec4i;\n"
-                                               : "alias T = f32;\nalias T4 = vec4f;\n";
+  const bool native = target().f16_arithmetic;
+  const View arena = choose_view(in_arena, elements, native),
+             weights = choose_view(in_weights, Elements::Fours, native);
+  std::string text = arena.native || weights.native ? "enable f16;\n" : "";
+  text += gpu::is_whole(dtype(out)) ? "alias T = i32;\nalias T4 = vec4i;\n"
+                                    : "alias T = f32;\nalias T4 = vec4f;\n";
   std::vector<uint32_t> words;
   text += "struct Params {\n  out_base: u32,\n";
   words.push_back(static_cast<uint32_t>(ref(out).offset() / arena.bytes));
@@ -139,8 +150,9 @@ Result<void> Lowering::emit_entry(const Kernel& kernel, ValueId out, Elements el
         readers(k, kernel.inputs[k].dtype, is_weights ? weights : arena, is_weights ? "w" : "a", elements);
   }
   if (weights.fours)
-    text += "fn weights4(i: u32) -> " + std::string(weights.dtype == DType::I32 ? "vec4i" : "vec4f") +
-            " { return " + four_of(weights, "w[i]") + "; }\n";
+    text += std::string("fn weights4(i: u32) -> ") + four_type(weights.dtype) + " { return " +
+            four_of(weights, "w[i]") + "; }\n";
+  if (weights.native) text += "fn half_weights4(i: u32) -> vec4h { return w[i]; }\n";
   text += writers(dtype(out), arena);
   const std::string body = gpu::translate(gpu::Dialect::Wgsl, kernel.text);
   text += gpu::expr_functions(gpu::Dialect::Wgsl, kernel.text) + body;

@@ -26,7 +26,8 @@ class Lowering : public gpu::Lowering {
   // as the flat kernels do, and writes elements e ... e + 3 of its result by put4(e, T4), e a multiple of 4;
   // with Elements::Single also one by put(e, T), which f32 and i32 results have, and then at4_k takes any
   // element. Where the inputs among the weights have one type, four elements at a time are weights4(P.base<k>
-  // + i) too.
+  // + i) too. Where the target computes in f16 and all tensors in the arena are f16, or all weights,
+  // half4_k(e) and half_weights4(i) give vec4h.
   Result<void> emit_entry(const Kernel& kernel, ValueId out, Elements elements, Grid grid);
 
  protected:

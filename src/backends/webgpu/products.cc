@@ -34,9 +34,9 @@ Result<bool> lower_conv2d(Lowering& lowering, const Node& node) {
   product.channels = static_cast<uint32_t>(x[3]);
   product.columns = static_cast<uint32_t>(y[3]);
   product.window = is_plain(window.y) && is_plain(window.x) ? nullptr : &window;
-  product.weight_at = [channels = product.channels, columns = product.columns](
-                          const float* weights, uint32_t tap, uint32_t channel, uint32_t column) {
-    return weights[(size_t{tap} * channels + channel) * columns + column];
+  product.weight_at = [channels = product.channels, columns = product.columns](uint32_t tap, uint32_t channel,
+                                                                               uint32_t column) {
+    return (tap * channels + channel) * columns + column;
   };
   TRY(emit_tiled(lowering, node, product));
   return true;
@@ -53,9 +53,9 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   product.rows = static_cast<uint32_t>(y.elements() / y.back());
   product.channels = static_cast<uint32_t>(a.back());
   product.columns = static_cast<uint32_t>(y.back());
-  product.weight_at = [transposed, depth = size_t{product.channels}, columns = size_t{product.columns}](
-                          const float* weights, uint32_t, uint32_t channel, uint32_t column) {
-    return transposed ? weights[column * depth + channel] : weights[channel * columns + column];
+  product.weight_at = [transposed, depth = product.channels, columns = product.columns](
+                          uint32_t, uint32_t channel, uint32_t column) {
+    return transposed ? column * depth + channel : channel * columns + column;
   };
   TRY(emit_tiled(lowering, node, product));
   return true;

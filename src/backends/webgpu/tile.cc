@@ -35,13 +35,14 @@ class Writer {
         tile_(choose_tile(lowering.target(), product)),
         fours_(product.channels % 4 == 0 && product.columns % 4 == 0),
         blocks_((product.columns + 4 * tile_.fours - 1) / (4 * tile_.fours)),
-        depth4_((product.channels + 3) / 4) {}
+        depth4_((product.channels + 3) / 4),
+        half_(computes_halves()) {}
 
   Result<void> emit() {
     kernel_.input(lowering_.operand(node_.inputs[0]));
-    kernel_.input({pack_weights(), DType::F32});
+    kernel_.input(pack_weights());
     has_bias_ = own_inputs(node_) > 2;
-    if (has_bias_) kernel_.input({pack_bias(), DType::F32});
+    if (has_bias_) kernel_.input(pack_bias());
     kernel_.param("rows", product_.rows);
     kernel_.param("columns", product_.columns);
     kernel_.param("blocks", blocks_);
@@ -59,6 +60,15 @@ class Writer {
   }
 
  private:
+  // Are all tensors f16, and can products be too?
+  bool computes_halves() const {
+    if (!lowering_.target().f16_arithmetic || !fours_) return false;
+    for (const std::vector<ValueId>* values : {&node_.inputs, &node_.outputs})
+      for (ValueId id : *values)
+        if (!lowering_.graph().value(id).is_constant() && lowering_.dtype(id) != DType::F16) return false;
+    return true;
+  }
+
   uint32_t taps() const {
     return product_.window == nullptr
                ? 1
@@ -67,35 +77,27 @@ class Writer {
 
   // In the order in which an invocation reads them: for each block of columns, tap and four channels, four
   // (channels) times `fours` vec4f of columns.
-  Ref pack_weights() {
-    const ValueId source = node_.inputs[1];
-    const Tensor tensor = lowering_.graph().value(source).constant;
-    const uint32_t fours = tile_.fours, blocks = blocks_, depth = 4 * depth4_, taps = this->taps();
+  gpu::Operand pack_weights() {
+    const uint32_t width = 4 * tile_.fours, depth = 4 * depth4_, taps = this->taps();
     const uint32_t channels = product_.channels, columns = product_.columns;
-    const auto fill = [=, at = product_.weight_at](std::byte* to) {
-      float* out = reinterpret_cast<float*>(to);
-      for (uint32_t block = 0; block < blocks; ++block)
-        for (uint32_t tap = 0; tap < taps; ++tap)
-          for (uint32_t channel = 0; channel < depth; ++channel)
-            for (uint32_t i = 0; i < 4 * fours; ++i, ++out) {
-              const uint32_t column = block * 4 * fours + i;
-              if (channel < channels && column < columns) *out = at(tensor.as<float>(), tap, channel, column);
-            }
+    const auto from = [=, at = product_.weight_at](uint32_t i) {
+      const uint32_t channel = i / width % depth, tap = i / width / depth % taps,
+                     column = i / width / depth / taps * width + i % width;
+      return channel < channels && column < columns ? at(tap, channel, column) : kNone;
     };
-    return lowering_.add_weights(uint64_t{blocks} * taps * depth * fours * 16, source, fill);
+    return lowering_.pack_weights(node_.inputs[1], uint64_t{blocks_} * taps * depth * width, from);
   }
 
-  Ref pack_bias() {
-    const ValueId source = node_.inputs[2];
-    const Tensor tensor = lowering_.graph().value(source).constant;
-    return lowering_.add_weights(uint64_t{blocks_} * tile_.fours * 16, source,
-                                 [tensor](std::byte* to) { std::memcpy(to, tensor.data(), tensor.bytes()); });
+  gpu::Operand pack_bias() {
+    return lowering_.pack_weights(
+        node_.inputs[2], uint64_t{blocks_} * tile_.fours * 4,
+        [columns = product_.columns](uint32_t i) { return i < columns ? i : kNone; });
   }
 
   // Four channels of the input from element `e`, the first of them channel `c`.
   void write_input() {
-    kernel_.text += fours_ ? "fn load4(e: u32, c: u32) -> vec4f { return at4_0(e); }\n"
-                           : R"(fn load4(e: u32, c: u32) -> vec4f {
+    kernel_.text += product_.channels % 4 == 0 ? "fn load4(e: u32, c: u32) -> vec4f { return at4_0(e); }\n"
+                                               : R"(fn load4(e: u32, c: u32) -> vec4f {
   return vec4f(at_0(e), select(0.0, at_0(e + 1u), c + 1u < P.channels),
                select(0.0, at_0(e + 2u), c + 2u < P.channels), select(0.0, at_0(e + 3u), c + 3u < P.channels));
 }
@@ -106,12 +108,12 @@ class Writer {
     std::string body;
     const std::string value = gpu::add_epilogue(lowering_, kernel_, node_, {"raw"}, &body);
     kernel_.text += "@fn vec4f epilogue(vec4f raw, u32 e) {\n" + body + "  return " + value + ";\n}\n";
-    kernel_.text += fours_ ? R"(fn store(row: u32, column: u32, raw: vec4f) {
+    kernel_.text += product_.columns % 4 == 0 ? R"(fn store(row: u32, column: u32, raw: vec4f) {
   let e = row * P.columns + column;
   if (row < P.rows && column < P.columns) { put4(e, epilogue(raw, e)); }
 }
 )"
-                           : R"(fn store(row: u32, column: u32, raw: vec4f) {
+                                              : R"(fn store(row: u32, column: u32, raw: vec4f) {
   if (row >= P.rows) { return; }
   let e = row * P.columns + column;
   let value = epilogue(raw, e);
@@ -144,21 +146,34 @@ class Writer {
   std::string sums() {
     std::string text = "  for (var k = 0u; k < P.depth4; k++) {\n";
     for (uint32_t j = 0; j < 4 * tile_.fours; ++j)
-      text += "    let w" + number(j) + " = weights4(at + " + number(j) + "u);\n";
+      text += "    let w" + number(j) + (half_ ? " = half_weights4(at + " : " = weights4(at + ") + number(j) +
+              "u);\n";
     text += "    at += " + number(4 * tile_.fours) + "u;\n";
+    const std::string type = half_ ? "vec4h" : "vec4f";
     for (uint32_t i = 0; i < tile_.rows; ++i) {
-      const std::string n = number(i), load = "load4(e" + n + " + k * 4u, k * 4u)";
+      const std::string n = number(i), load = (half_ ? "half4_0(e" : "load4(e") + n + " + k * 4u" +
+                                              (half_ ? ")" : ", k * 4u)");
       text += "    let v" + n + " = " +
-              (product_.window == nullptr ? load : "select(vec4f(0.0), " + load + ", inside" + n + ")") +
+              (product_.window == nullptr ? load : "select(" + type + "(0), " + load + ", inside" + n + ")") +
               ";\n";
-      for (uint32_t lane = 0; lane < 4; ++lane)
-        for (uint32_t j = 0; j < tile_.fours; ++j) {
-          const std::string sum = "s" + n + "_" + number(j);
-          text += "    " + sum + " = fma(vec4f(v" + n + "[" + number(lane) + "]), w" +
-                  number(lane * tile_.fours + j) + ", " + sum + ");\n";
-        }
+      for (uint32_t j = 0; j < tile_.fours; ++j) text += add_products(n, j, type);
     }
     return text + "  }\n";
+  }
+
+  // Four channels' products, added to sum j of row `n`. In f16 they are added up first: sums are f32.
+  std::string add_products(const std::string& n, uint32_t j, const std::string& type) {
+    std::string text;
+    const std::string sum = "s" + n + "_" + number(j);
+    for (uint32_t lane = 0; lane < 4; ++lane) {
+      const std::string factors =
+          type + "(v" + n + "[" + number(lane) + "]), w" + number(lane * tile_.fours + j);
+      if (!half_)
+        text += "    " + sum + " = fma(" + factors + ", " + sum + ");\n";
+      else
+        text = "fma(" + factors + ", " + (lane == 0 ? "vec4h()" : text) + ")";
+    }
+    return half_ ? "    " + sum + " += vec4f(" + text + ");\n" : text;
   }
 
   std::string taps_around(const std::string& inner) {
@@ -224,6 +239,7 @@ class Writer {
   const bool fours_;  // the arena is read and written four elements at a time
   const uint32_t blocks_;
   const uint32_t depth4_;
+  const bool half_;  // products are f16
   bool has_bias_ = false;
   Kernel kernel_;
 };

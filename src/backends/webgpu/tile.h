@@ -9,8 +9,8 @@
 
 namespace linnet::webgpu {
 
-// Weight of tap `tap`, input channel `channel`, output `column`, from the constant's elements.
-using WeightAt = std::function<float(const float* weights, uint32_t tap, uint32_t channel, uint32_t column)>;
+// The constant's element that is the weight of tap `tap`, input channel `channel`, output `column`.
+using WeightAt = std::function<uint32_t(uint32_t tap, uint32_t channel, uint32_t column)>;
 
 struct TiledProduct {
   uint32_t rows;      // pixels of the result, of all images

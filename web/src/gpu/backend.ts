@@ -11,6 +11,7 @@ export interface GpuModel {
   /** A session of the engine that holds the inputs. */
   readonly session: number;
   readonly description: SessionDescription;
+  readonly precision: 'f32' | 'f16';
   /** One inference on the inputs as that session holds them. */
   readonly run: (outputs: readonly Uint8Array[]) => Promise<void>;
   readonly destroy: () => void;
@@ -64,9 +65,12 @@ export async function openOnGpu(
     openWebGpu(),
     compileModule(new URL('linnet-gpu.wasm', request.assets).href).then((module) => GpuCompiler.create(module)),
   ]);
+  // An emulated GPU computes in f32 whatever it stores.
+  const { precision } = request;
+  const f16 = precision === 'f16' || (precision === 'auto' && target.f16Arithmetic && !target.software);
   const graph = engine.openGraph(model, request.batch, request.inputShapes);
   try {
-    const plan = compiler.compile(graph.words, target);
+    const plan = compiler.compile(graph.words, { ...target, f16 });
     const inputs = engine.compileNodes(graph.handle, 1, 0);
     const parts = new CpuParts(engine, graph.handle, plan);
     const replay = await WebGpuReplay.create(device, plan, parts, (piece) => {
@@ -83,6 +87,7 @@ export async function openOnGpu(
       inputs.description.inputs.map(({ address, bytes }) => engine.bytes.subarray(address, address + bytes) as Uint8Array<ArrayBuffer>);
     return {
       session: inputs.handle,
+      precision: f16 ? 'f16' : 'f32',
       description: {
         ...inputs.description,
         outputs: plan.outputs.map(({ name, dtype, shape, bytes }) => ({ name, dtype, shape, bytes, address: 0 })),

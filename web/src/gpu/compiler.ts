@@ -25,6 +25,9 @@ interface GpuModuleExports extends GpuExports {
 export interface GpuTarget {
   readonly api: number;
   readonly software: boolean;
+  /** Whether to store tensors and weights as f16, and whether shaders can compute in it. */
+  readonly f16: boolean;
+  readonly f16Arithmetic: boolean;
   readonly maxBindingBytes: number;
   readonly maxWorkgroups: number;
 }
@@ -96,7 +99,9 @@ export class GpuCompiler {
     const view = this.#view();
     view.setFloat64(setup + GpuSetup.max_binding_bytes, target.maxBindingBytes, true);
     view.setUint32(setup + GpuSetup.api, target.api, true);
-    view.setUint32(setup + GpuSetup.software, target.software ? 1 : 0, true);
+    view.setUint32(setup + GpuSetup.software, +target.software, true);
+    view.setUint32(setup + GpuSetup.f16, +target.f16, true);
+    view.setUint32(setup + GpuSetup.f16_arithmetic, +target.f16Arithmetic, true);
     view.setUint32(setup + GpuSetup.max_workgroups, target.maxWorkgroups, true);
     this.#bytes(view.getUint32(setup + GpuSetup.words, true), words.length).set(words);
     return this.#describe(this.#must((e) => e.gpu_compile()));

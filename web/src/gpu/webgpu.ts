@@ -36,7 +36,7 @@ export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gp
   if (!adapter) throw new LinnetError('UnsupportedHost', 'this browser gives no WebGPU adapter');
   const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
   const requiredLimits = { maxStorageBufferBindingSize, maxBufferSize };
-  const requiredFeatures = (['timestamp-query'] as const).filter((feature) => adapter.features.has(feature));
+  const requiredFeatures = (['timestamp-query', 'shader-f16'] as const).filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures }).catch((error: unknown) => {
     throw new LinnetError('UnsupportedHost', `WebGPU gives no device (${error instanceof Error ? error.message : error})`);
   });
@@ -47,6 +47,8 @@ export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gp
     adapter: name,
     target: {
       api: Abi.kGpuApiWebGpu,
+      f16: false,
+      f16Arithmetic: device.features.has('shader-f16'),
       software: isFallbackAdapter === true || emulated.test(name),
       maxBindingBytes: Math.min(maxStorageBufferBindingSize, maxBufferSize),
       maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,

@@ -34,16 +34,17 @@ export function climb(
     ],
     recovery: options.recovery ?? {},
     onChoice: options.onChoice,
-    open: (backend) => {
-      const channel = open({ ...request, backend });
-      return { channel, reply: channel.ask<'load'>(again(request, backend)) };
+    open: (backend, exact) => {
+      const load: LoadRequest = { ...again(request), backend, ...(exact && { precision: 'f32' }) };
+      const channel = open(load);
+      return { channel, reply: channel.ask<'load'>(load) };
     },
   });
 }
 
 // The same model once more; its files come from the browser's cache, where that has them.
-function again(request: LoadRequest, backend: Backend): LoadRequest {
+function again(request: LoadRequest): LoadRequest {
   const { source } = request;
-  if (source.kind !== 'url' || source.request.cache) return { ...request, backend };
-  return { ...request, backend, source: { ...source, request: { ...source.request, cache: 'force-cache' } } };
+  if (source.kind !== 'url' || source.request.cache) return request;
+  return { ...request, source: { ...source, request: { ...source.request, cache: 'force-cache' } } };
 }

@@ -26,8 +26,8 @@ export interface LadderOptions {
   readonly key: readonly string[];
   readonly recovery: { readonly rebuilds?: number; readonly backoff?: number };
   readonly onChoice: ((choice: BackendChoice) => void) | undefined;
-  /** Starts a worker for a backend and has it load the model. */
-  readonly open: (backend: Backend) => { readonly channel: Channel; readonly reply: Promise<LoadReply> };
+  /** Starts a worker for a backend and has it load the model, in f32 alone where `exact`. */
+  readonly open: (backend: Backend, exact: boolean) => { readonly channel: Channel; readonly reply: Promise<LoadReply> };
 }
 
 const wasm = Abi.kRungWasm;
@@ -205,13 +205,13 @@ export class Ladder implements Runner {
     const live = this.#live;
     if (!live || this.#ended) return;
     for (;;) {
-      const { action, rung, wait } = live.next();
+      const { action, rung, wait, exact } = live.next();
       if (action === Abi.kActionWait) {
         clearTimeout(this.#timer);
         if (wait < longestTimer) this.#timer = setTimeout(() => this.#obey(), Math.max(0, wait));
         break;
       }
-      if (action === Abi.kActionCompile) void this.#compile(rung);
+      if (action === Abi.kActionCompile) void this.#compile(rung, exact);
       else if (action === Abi.kActionTest) void this.#test(rung);
       else if (action === Abi.kActionMeasure) void this.#measureOnce(rung);
       else if (action === Abi.kActionSwitch) this.#active = rung;
@@ -241,9 +241,9 @@ export class Ladder implements Runner {
     return rung;
   }
 
-  async #compile(index: number): Promise<void> {
+  async #compile(index: number, exact: boolean): Promise<void> {
     if (!this.#rungs[index]) {
-      const { channel, reply } = this.options.open(backends[index]!);
+      const { channel, reply } = this.options.open(backends[index]!, exact);
       this.#opening[index] = channel;
       try {
         const loaded = await reply;
@@ -263,7 +263,8 @@ export class Ladder implements Runner {
     }
     // Lets the caller finish first: it may be carrying out commands.
     await null;
-    this.#report(Abi.kEventReady, index, this.#rungs[index]?.reply.memory.resident);
+    const { memory, precision } = this.#rungs[index]?.reply ?? {};
+    this.#report(Abi.kEventReady, index, memory?.resident, precision);
   }
 
   #testInput(rung: Rung): ArrayBuffer {

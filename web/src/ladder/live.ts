@@ -36,6 +36,8 @@ export interface Command {
   rung: number;
   /** Milliseconds from now, or Infinity. */
   wait: number;
+  /** To be compiled in f32 alone. */
+  exact: boolean;
 }
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();
@@ -58,7 +60,7 @@ export class Live {
   readonly #view: DataView;
   readonly #text: Uint8Array;
   readonly #setup: number;
-  readonly #command: Command = { action: 0, rung: 0, wait: 0 };
+  readonly #command: Command = { action: 0, rung: 0, wait: 0, exact: false };
   #samples: number[] = [];
 
   private constructor(
@@ -117,6 +119,7 @@ export class Live {
     this.#command.action = this.#u32(command + LiveCommand.action);
     this.#command.rung = this.#u32(command + LiveCommand.rung);
     this.#command.wait = this.#view.getFloat64(command + LiveCommand.wake, true) - now;
+    this.#command.exact = this.#u32(command + LiveCommand.exact) !== 0;
     return this.#command;
   }
 

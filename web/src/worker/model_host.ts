@@ -81,7 +81,7 @@ class Loaded {
       outputs: outputs.map(info),
       metadata: this.metadata,
       digest: this.digest,
-      precision: 'f32',
+      precision: this.gpu?.precision ?? 'f32',
       threads,
       macs,
       steps,

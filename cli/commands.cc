@@ -57,7 +57,7 @@ int dispatch(int argc, const char* const* argv) {
   const Command commands[] = {add_inspect(app),          add_run(app),      add_classify(app),
                               add_evaluate(app),         add_compare(app),  add_bench(app),
                               add_optimise(app),         add_quantize(app), add_golden(app),
-                              add_calibrate_logits(app), add_variants(app)};
+                              add_calibrate_logits(app), add_variants(app), add_fit(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

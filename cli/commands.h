@@ -36,6 +36,7 @@ Command add_quantize(CLI::App& parent);
 Command add_golden(CLI::App& parent);
 Command add_calibrate_logits(CLI::App& parent);
 Command add_variants(CLI::App& parent);
+Command add_fit(CLI::App& parent);
 
 // Declares MODEL, --shape and --f32, which all have, and --threads and --fuse-rows where the model is run.
 void add_model_flags(CLI::App& app, ModelFlags& flags, bool runs);

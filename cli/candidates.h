@@ -1,0 +1,67 @@
+// Smaller models made of one, and what each costs on this machine.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/image.h"
+#include "cli/image_sizes.h"
+#include "cli/model_source.h"
+#include "cli/photos.h"
+#include "cli/preprocessing.h"
+
+namespace linnet {
+
+enum class Precision { F32, Fp16, Int8 };
+const char* precision_name(Precision precision);
+// Fails with InvalidArgument for other than f32, fp16 and int8.
+Result<Precision> parse_precision(const std::string& name);
+
+// A directory that is removed with the object.
+class ScratchDirectory {
+ public:
+  static Result<ScratchDirectory> create();
+  ScratchDirectory(ScratchDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchDirectory& operator=(ScratchDirectory&&) = delete;
+  ~ScratchDirectory();
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit ScratchDirectory(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+// What candidates are made of, and how.
+struct Workshop {
+  ModelFlags model;
+  PreprocessFlags preprocessing;
+  std::string output;                    // the output with the classes; empty: the only one
+  std::vector<std::string> calibration;  // photos
+};
+
+// A model of the original's image size, written below `scratch`.
+struct Base {
+  Precision precision;
+  std::string location;  // of its model.json
+};
+
+// Writes the original in `precision`. Fails as reading, calibrating and writing do.
+Result<Base> make_base(const Workshop& workshop, Precision precision, const std::string& directory);
+
+struct Measured {
+  uint64_t bytes = 0;  // of weights and model.json
+  double ms = 0;       // median of inferences alone
+  Answers answers{0};
+};
+
+// Loads, times and questions the original model.
+Result<Measured> measure_original(const Workshop& workshop, std::span<const Image> photos);
+// The same for `base` at `size`. `json` gets its model.json.
+Result<Measured> measure_at(const Workshop& workshop, const Base& base, const ImageSize& size,
+                            std::span<const Image> photos, std::optional<ModelJson>* json);
+
+}  // namespace linnet

@@ -54,10 +54,10 @@ int dispatch(int argc, const char* const* argv) {
       "MODEL is a directory with a model.json, the path of such a file, or an http(s) URL.\n"
       "Results go to stdout, all else to stderr. Exit status: 0 done, 1 the work failed, 2 wrong usage.\n"
       "'linnet SUBCOMMAND --help' shows the flags of a subcommand.");
-  const Command commands[] = {add_inspect(app),          add_run(app),      add_classify(app),
-                              add_evaluate(app),         add_compare(app),  add_bench(app),
-                              add_optimise(app),         add_quantize(app), add_golden(app),
-                              add_calibrate_logits(app), add_variants(app), add_fit(app)};
+  const Command commands[] = {
+      add_inspect(app),  add_run(app),      add_classify(app), add_evaluate(app), add_compare(app),
+      add_bench(app),    add_optimise(app), add_quantize(app), add_golden(app),   add_calibrate_logits(app),
+      add_variants(app), add_fit(app),      add_prune(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -32,6 +32,7 @@ Command add_evaluate(CLI::App& parent);
 Command add_compare(CLI::App& parent);
 Command add_bench(CLI::App& parent);
 Command add_optimise(CLI::App& parent);
+Command add_prune(CLI::App& parent);
 Command add_quantize(CLI::App& parent);
 Command add_golden(CLI::App& parent);
 Command add_calibrate_logits(CLI::App& parent);

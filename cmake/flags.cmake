@@ -15,6 +15,12 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
 file(CREATE_LINK ${RAPIDJSON_ROOT}/rapidjson ${CMAKE_BINARY_DIR}/include/rapidjson SYMBOLIC)
 target_include_directories(linnet_flags SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/include)
 
+# Eigen too; only src/compress uses it, natively.
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "WASI")
+  find_path(EIGEN_ROOT Eigen/Core PATHS /usr/include/eigen3 REQUIRED)
+  file(CREATE_LINK ${EIGEN_ROOT}/Eigen ${CMAKE_BINARY_DIR}/include/Eigen SYMBOLIC)
+endif()
+
 if(CMAKE_SYSTEM_NAME STREQUAL "WASI")
   target_compile_options(linnet_flags INTERFACE
     -O3 -fno-exceptions -fno-rtti -msimd128 -mbulk-memory -mnontrapping-fptoint -fvisibility=hidden

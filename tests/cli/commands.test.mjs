@@ -275,3 +275,17 @@ test('quantize refuses samples that cannot calibrate', async () => {
   assert.equal(existsSync(target), false);
   await refuse(samplesOf(red), model, 2, /the model itself lies there/);
 });
+
+test('prune says what it cannot do', async () => {
+  const refuse = async (message, ...args) => {
+    const target = join(folder, 'unpruned');
+    const result = await linnet('prune', ...args, '-o', target);
+    assert.equal(result.code, 2, result.stderr);
+    assert.match(result.stderr, message);
+    assert.equal(existsSync(target), false);
+  };
+  await refuse(/the model has no channels that could be removed/, model);
+  await refuse(/needs calibration samples/, model, '--criterion', 'activation');
+  await refuse(/all calibration samples hold one and the same value/, model, '--calibrate', join(folder, 'black'));
+  await refuse(/--macs/, model, '--macs', '1.5');
+});

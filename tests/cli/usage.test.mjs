@@ -9,7 +9,7 @@ const folder = scratchFolder();
 const model = writeModel(folder, 'colours', colourModel());
 const image = join(folder, 'red.png');
 writeFileSync(image, png(4, 4, [255, 0, 0]));
-const subcommands = ['inspect', 'run', 'classify', 'evaluate', 'compare', 'bench', 'optimise', 'quantize', 'golden', 'calibrate-logits', 'variants', 'fit'];
+const subcommands = ['inspect', 'run', 'classify', 'evaluate', 'compare', 'bench', 'optimise', 'quantize', 'prune', 'golden', 'calibrate-logits', 'variants', 'fit'];
 
 test('alone it prints its help', async () => {
   const { code, stdout, stderr } = await linnet();

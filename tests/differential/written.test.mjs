@@ -87,3 +87,18 @@ test('variants of mobilenet_v2_1.0_224 are those that were made from it elsewher
     const error = await difference(model, model, folder);
     assert.ok(error <= tolerance, `${error} of the range apart from TensorFlow.js`);
   }));
+
+test('a pruned model has fewer MACs, and runs in TensorFlow.js as in Linnet', { skip: missing(join(modelsFolder, 'mobilenet_v1_0.25_128')) || missing(imagesFolder) }, () =>
+  withFolder(async (folder) => {
+    const source = join(modelsFolder, 'mobilenet_v1_0.25_128');
+    const made = await linnet(
+      ...['prune', source, '--macs', '0.8', '--calibrate', imagesFolder, '--limit', '4', '--views', '2'],
+      ...['--normalisation', 'pm1', '-o', join(folder, 'model')],
+    );
+    const { macs } = await linnet('inspect', made.model);
+    assert.equal(macs, made.macs);
+    assert.ok(macs <= 0.8 * made.macs_before && macs > 0.7 * made.macs_before, `${macs} of ${made.macs_before}`);
+    assert.ok(made.groups.some(({ channels, kept }) => kept < channels && kept % 8 === 0));
+    const error = await difference(made.model, made.model, folder);
+    assert.ok(error <= tolerance, `${error} of the range apart`);
+  }));

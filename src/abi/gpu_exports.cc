@@ -98,6 +98,8 @@ Result<ptr> compile() {
                            .software = open.setup.software != 0,
                            .f16 = open.setup.f16 != 0,
                            .f16_arithmetic = open.setup.f16_arithmetic != 0,
+                           .min_subgroup = open.setup.min_subgroup,
+                           .max_subgroup = open.setup.max_subgroup,
                            .max_binding_bytes = static_cast<uint64_t>(open.setup.max_binding_bytes),
                            .max_workgroups = open.setup.max_workgroups};
   TRY_ASSIGN(open.plan, compile_gpu(open.flat.graph, target));

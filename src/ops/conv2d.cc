@@ -88,6 +88,16 @@ output %y)",
 const %w: f32[1,1,40,3] = random(12)
 %y = conv2d(%x, %w)
 output %y)",
+    R"(input %x: f32[1,5,7,32]
+const %w: f32[1,1,32,48] = random(21)
+const %b: f32[48] = random(22)
+input %r: f32[1,5,7,48]
+%y = conv2d(%x, %w, %b, %r) {epilogue=relu6(add($0, $1))}
+output %y)",
+    R"(input %x: f32[1,9,9,20]
+const %w: f32[3,3,20,40] = random(23)
+%y = conv2d(%x, %w) {pads=[1,1,1,1], strides=[2,1]}
+output %y)",
 };
 
 }  // namespace

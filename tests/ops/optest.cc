@@ -199,8 +199,8 @@ struct NamedTarget {
   gpu::Target target;
 };
 constexpr NamedTarget kTargets[] = {
-    {"webgpu-software", {.api = gpu::Api::WebGpu, .software = true}},
-    {"webgpu-hardware", {.api = gpu::Api::WebGpu}},
+    {"webgpu-software", {.api = gpu::Api::WebGpu, .software = true, .min_subgroup = 4, .max_subgroup = 4}},
+    {"webgpu-hardware", {.api = gpu::Api::WebGpu, .min_subgroup = 4, .max_subgroup = 128}},
     {"webgpu-f16", {.api = gpu::Api::WebGpu, .software = true, .f16 = true}},
     {"webgpu-f16-arithmetic", {.api = gpu::Api::WebGpu, .f16 = true, .f16_arithmetic = true}},
 };

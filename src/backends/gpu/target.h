@@ -16,6 +16,10 @@ struct Target {
   bool f16 = false;
   // Shaders can compute in f16 (WebGPU's feature shader-f16).
   bool f16_arithmetic = false;
+  // Invocations of a subgroup, where shaders can use them (WebGPU's feature subgroups): the least and the
+  // most.
+  uint32_t min_subgroup = 0;
+  uint32_t max_subgroup = 0;
   // The largest buffer, or part of one, that a shader can see.
   uint64_t max_binding_bytes = uint64_t{128} << 20;
   // Workgroups along one dimension of a dispatch.

@@ -127,6 +127,8 @@ Result<void> Lowering::emit_entry(const Kernel& kernel, ValueId out, Elements el
   const View arena = choose_view(in_arena, elements, native),
              weights = choose_view(in_weights, Elements::Fours, native);
   std::string text = arena.native || weights.native ? "enable f16;\n" : "";
+  if (kernel.text.find("subgroup") != std::string::npos)
+    text += "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n";
   text += gpu::is_whole(dtype(out)) ? "alias T = i32;\nalias T4 = vec4i;\n"
                                     : "alias T = f32;\nalias T4 = vec4f;\n";
   std::vector<uint32_t> words;

@@ -8,18 +8,33 @@ namespace linnet::webgpu {
 
 namespace {
 
-// What one invocation computes. Invocations count through the columns first.
-struct Tile {
-  uint32_t rows;
-  uint32_t fours;  // columns, in vec4f
-};
 constexpr uint32_t kWorkgroup = 64;
 
-Tile choose_tile(const gpu::Target& target, const TiledProduct& product) {
-  Tile tile{target.software && product.window == nullptr ? 8u : 4u, 1};
+// How invocations come by what they multiply.
+enum class Sharing : uint8_t {
+  // Each loads all it needs.
+  None,
+  // Four lanes of a subgroup, which compute different columns of the same rows, load different rows and
+  // broadcast them: an emulated GPU loads lane by lane.
+  Lanes,
+  // A workgroup loads rows and weights into its memory.
+  Workgroup,
+};
+
+Sharing choose_sharing(const gpu::Target& target, const TiledProduct& product) {
+  if (!target.software)
+    return product.rows >= 16 && product.columns >= 16 ? Sharing::Workgroup : Sharing::None;
+  const bool fits = product.rows > 2 && product.columns % 16 == 0;
+  return fits && target.min_subgroup == 4 && target.max_subgroup == 4 ? Sharing::Lanes : Sharing::None;
+}
+
+// Rows that one invocation computes, of four columns. Invocations count through the columns first.
+uint32_t choose_rows(const gpu::Target& target, const TiledProduct& product, Sharing sharing) {
+  const bool lanes = sharing == Sharing::Lanes;
+  uint32_t rows = lanes || (target.software && product.window == nullptr) ? 8 : 4;
   // Rows that are not there cost as much as those that are.
-  while (tile.rows > 1 && tile.rows >= 2 * product.rows) tile.rows /= 2;
-  return tile;
+  while (rows > (lanes ? 4 : 1) && rows >= 2 * product.rows) rows /= 2;
+  return rows;
 }
 
 std::string number(uint32_t value) {
@@ -32,9 +47,11 @@ class Writer {
       : lowering_(lowering),
         node_(node),
         product_(product),
-        tile_(choose_tile(lowering.target(), product)),
+        sharing_(choose_sharing(lowering.target(), product)),
+        tile_rows_(choose_rows(lowering.target(), product, sharing_)),
+        loads_(sharing_ == Sharing::Lanes ? tile_rows_ / 4 : tile_rows_),
         fours_(product.channels % 4 == 0 && product.columns % 4 == 0),
-        blocks_((product.columns + 4 * tile_.fours - 1) / (4 * tile_.fours)),
+        blocks_((product.columns + 3) / 4),
         depth4_((product.channels + 3) / 4),
         half_(computes_halves()) {}
 
@@ -48,15 +65,11 @@ class Writer {
     kernel_.param("blocks", blocks_);
     kernel_.param("channels", product_.channels);
     kernel_.param("depth4", depth4_);
-    const uint32_t count = (product_.rows + tile_.rows - 1) / tile_.rows * blocks_;
-    const uint32_t groups = (count + kWorkgroup - 1) / kWorkgroup;
-    const uint32_t x = std::min(groups, lowering_.target().max_workgroups);
-    kernel_.param("grid_x", x * kWorkgroup);
+    kernel_.param("taps", taps());
+    if (product_.window != nullptr) add_window_params();
     write_input();
     write_store();
-    write_main();
-    return lowering_.emit_entry(kernel_, node_.outputs[0], fours_ ? Elements::Fours : Elements::Single,
-                                {x, (groups + x - 1) / x, 1});
+    return sharing_ == Sharing::Workgroup ? emit_shared() : emit_registers();
   }
 
  private:
@@ -75,23 +88,26 @@ class Writer {
                : static_cast<uint32_t>(product_.window->y.kernel * product_.window->x.kernel);
   }
 
-  // In the order in which an invocation reads them: for each block of columns, tap and four channels, four
-  // (channels) times `fours` vec4f of columns.
+  // In the order in which an invocation reads them: for each block of four columns, tap and channel.
   gpu::Operand pack_weights() {
-    const uint32_t width = 4 * tile_.fours, depth = 4 * depth4_, taps = this->taps();
-    const uint32_t channels = product_.channels, columns = product_.columns;
+    const uint32_t depth = 4 * depth4_, taps = this->taps(), channels = product_.channels,
+                   columns = product_.columns;
     const auto from = [=, at = product_.weight_at](uint32_t i) {
-      const uint32_t channel = i / width % depth, tap = i / width / depth % taps,
-                     column = i / width / depth / taps * width + i % width;
+      const uint32_t channel = i / 4 % depth, tap = i / 4 / depth % taps,
+                     column = i / 4 / depth / taps * 4 + i % 4;
       return channel < channels && column < columns ? at(tap, channel, column) : kNone;
     };
-    return lowering_.pack_weights(node_.inputs[1], uint64_t{blocks_} * taps * depth * width, from);
+    return lowering_.pack_weights(node_.inputs[1], uint64_t{blocks_} * taps * depth * 4, from);
   }
 
   gpu::Operand pack_bias() {
     return lowering_.pack_weights(
-        node_.inputs[2], uint64_t{blocks_} * tile_.fours * 4,
+        node_.inputs[2], uint64_t{blocks_} * 4,
         [columns = product_.columns](uint32_t i) { return i < columns ? i : kNone; });
+  }
+
+  std::string bias_of(const std::string& block) const {
+    return has_bias_ ? "weights4(P.base2 + " + block + ")" : "vec4f(0.0)";
   }
 
   // Four channels of the input from element `e`, the first of them channel `c`.
@@ -114,7 +130,7 @@ class Writer {
 }
 )"
                                               : R"(fn store(row: u32, column: u32, raw: vec4f) {
-  if (row >= P.rows) { return; }
+  if (row >= P.rows || column >= P.columns) { return; }
   let e = row * P.columns + column;
   let value = epilogue(raw, e);
   put(e, value.x);
@@ -125,12 +141,14 @@ class Writer {
 )";
   }
 
-  // Where row i of the tile begins in the input: `e<i>`, for a product; pixel `y<i>`, `x<i>` of image row
-  // `n<i>`, for a convolution.
+  // Where the i-th row that an invocation loads begins in the input: `e<i>`, for a product; pixel `y<i>`,
+  // `x<i>` of image row `n<i>`, for a convolution.
   std::string row_starts() {
     std::string text;
-    for (uint32_t i = 0; i < tile_.rows; ++i) {
-      const std::string n = number(i), row = "min(row + " + n + "u, P.rows - 1u)";
+    for (uint32_t i = 0; i < loads_; ++i) {
+      const std::string n = number(i),
+                        offset = sharing_ == Sharing::Lanes ? number(4 * i) + "u + lane" : n + "u",
+                        row = "min(row + " + offset + ", P.rows - 1u)";
       if (product_.window == nullptr) {
         text += "  let e" + n + " = " + row + " * P.channels;\n";
         continue;
@@ -145,41 +163,47 @@ class Writer {
 
   std::string sums() {
     std::string text = "  for (var k = 0u; k < P.depth4; k++) {\n";
-    for (uint32_t j = 0; j < 4 * tile_.fours; ++j)
-      text += "    let w" + number(j) + (half_ ? " = half_weights4(at + " : " = weights4(at + ") + number(j) +
-              "u);\n";
-    text += "    at += " + number(4 * tile_.fours) + "u;\n";
     const std::string type = half_ ? "vec4h" : "vec4f";
-    for (uint32_t i = 0; i < tile_.rows; ++i) {
-      const std::string n = number(i), load = (half_ ? "half4_0(e" : "load4(e") + n + " + k * 4u" +
-                                              (half_ ? ")" : ", k * 4u)");
+    for (uint32_t i = 0; i < loads_; ++i) {
+      const std::string n = number(i),
+                        load = half_ ? "half4_0(e" + n + " + k * 4u)" : "load4(e" + n + " + k * 4u, k * 4u)";
       text += "    let v" + n + " = " +
               (product_.window == nullptr ? load : "select(" + type + "(0), " + load + ", inside" + n + ")") +
               ";\n";
-      for (uint32_t j = 0; j < tile_.fours; ++j) text += add_products(n, j, type);
     }
-    return text + "  }\n";
+    return text + add_products(type) + "  }\n";
   }
 
-  // Four channels' products, added to sum j of row `n`. In f16 they are added up first: sums are f32.
-  std::string add_products(const std::string& n, uint32_t j, const std::string& type) {
+  // Four channels' products. In f16 they are added up first: sums are f32.
+  std::string add_products(const std::string& type) {
     std::string text;
-    const std::string sum = "s" + n + "_" + number(j);
-    for (uint32_t lane = 0; lane < 4; ++lane) {
-      const std::string factors =
-          type + "(v" + n + "[" + number(lane) + "]), w" + number(lane * tile_.fours + j);
-      if (!half_)
-        text += "    " + sum + " = fma(" + factors + ", " + sum + ");\n";
-      else
-        text = "fma(" + factors + ", " + (lane == 0 ? "vec4h()" : text) + ")";
+    for (uint32_t j = 0; j < 4; ++j)
+      text += "    let w" + number(j) + (half_ ? " = half_weights4(at + " : " = weights4(at + ") + number(j) +
+              "u);\n";
+    text += "    at += 4u;\n";
+    for (uint32_t i = 0; i < tile_rows_; ++i) {
+      const std::string n = number(i), sum = "s" + n;
+      std::string v = "v" + n, halves = "vec4h()";
+      if (sharing_ == Sharing::Lanes) {
+        text += "    let b" + n + " = subgroupBroadcast(v" + number(i / 4) + ", " + number(i % 4) + "u);\n";
+        v = "b" + n;
+      }
+      for (uint32_t j = 0; j < 4; ++j) {
+        const std::string factors = type + "(" + v + "[" + number(j) + "]), w" + number(j);
+        if (half_)
+          halves = "fma(" + factors + ", " + halves + ")";
+        else
+          text += "    " + sum + " = fma(" + factors + ", " + sum + ");\n";
+      }
+      if (half_) text += "    " + sum + " += vec4f(" + halves + ");\n";
     }
-    return half_ ? "    " + sum + " += vec4f(" + text + ");\n" : text;
+    return text;
   }
 
   std::string taps_around(const std::string& inner) {
     std::string text =
         "  for (var ky = 0; ky < P.kernel_y; ky++) {\n  for (var kx = 0; kx < P.kernel_x; kx++) {\n";
-    for (uint32_t i = 0; i < tile_.rows; ++i) {
+    for (uint32_t i = 0; i < loads_; ++i) {
       const std::string n = number(i), y = "ty" + n, x = "tx" + n;
       text += "  let " + y + " = y" + n + " + ky * P.dilation_y;\n  let " + x + " = x" + n +
               " + kx * P.dilation_x;\n  let inside" + n + " = " + y + " >= 0 && " + y + " < P.in_h && " + x +
@@ -203,40 +227,99 @@ class Writer {
     kernel_.param_i32("dilation_x", window.x.dilation);
     kernel_.param_i32("pad_top", window.y.pad_before);
     kernel_.param_i32("pad_left", window.x.pad_before);
-    kernel_.param("taps", taps());
   }
 
-  void write_main() {
+  Result<void> emit_registers() {
     std::string text = "@compute @workgroup_size(" + number(kWorkgroup) +
-                       ") fn main(@builtin(global_invocation_id) id: vec3u) {\n"
-                       "  let i = id.y * P.grid_x + id.x;\n  let block = i % P.blocks;\n"
+                       ") fn main(@builtin(global_invocation_id) id: vec3u" +
+                       (sharing_ == Sharing::Lanes ? ", @builtin(subgroup_invocation_id) lane: u32" : "") +
+                       ") {\n  let i = id.y * P.grid_x + id.x;\n  let block = i % P.blocks;\n"
                        "  let row = i / P.blocks * " +
-                       number(tile_.rows) + "u;\n  if (row >= P.rows) { return; }\n  let column = block * " +
-                       number(4 * tile_.fours) + "u;\n";
-    if (product_.window != nullptr) add_window_params();
-    text += "  var at = P.base1 + block * P.depth4 * " + number(4 * tile_.fours) + "u" +
-            (product_.window == nullptr ? "" : " * P.taps") + ";\n" + row_starts();
-    for (uint32_t j = 0; j < tile_.fours; ++j)
-      text += "  let bias" + number(j) + " = " +
-              (has_bias_ ? "weights4(P.base2 + block * " + number(tile_.fours) + "u + " + number(j) + "u)"
-                         : "vec4f(0.0)") +
-              ";\n";
-    for (uint32_t i = 0; i < tile_.rows; ++i)
-      for (uint32_t j = 0; j < tile_.fours; ++j)
-        text += "  var s" + number(i) + "_" + number(j) + " = bias" + number(j) + ";\n";
+                       number(tile_rows_) +
+                       "u;\n  if (row >= P.rows) { return; }\n"
+                       "  var at = P.base1 + block * P.depth4 * 4u * P.taps;\n" +
+                       row_starts() + "  let bias = " + bias_of("block") + ";\n";
+    for (uint32_t i = 0; i < tile_rows_; ++i) text += "  var s" + number(i) + " = bias;\n";
     text += product_.window == nullptr ? sums() : taps_around(sums());
-    for (uint32_t i = 0; i < tile_.rows; ++i)
-      for (uint32_t j = 0; j < tile_.fours; ++j)
-        text += "  store(row + " + number(i) + "u, column + " + number(4 * j) + "u, s" + number(i) + "_" +
-                number(j) + ");\n";
+    for (uint32_t i = 0; i < tile_rows_; ++i)
+      text += "  store(row + " + number(i) + "u, block * 4u, s" + number(i) + ");\n";
     kernel_.text += text + "}\n";
+    const uint32_t count = (product_.rows + tile_rows_ - 1) / tile_rows_ * blocks_;
+    return emit((count + kWorkgroup - 1) / kWorkgroup, kWorkgroup);
+  }
+
+  // 8 times 8 invocations of four rows and a block of columns each. For a tap and 16 channels at a time they
+  // load the rows and weights of all.
+  Result<void> emit_shared() {
+    std::string text = "alias X4 = " + std::string(half_ ? "vec4h" : "vec4f") +
+                       ";\nfn weight(i: u32) -> X4 { return " + (half_ ? "half_weights4" : "weights4") +
+                       "(i); }\nfn bias(block: u32) -> vec4f { return " + bias_of("block") +
+                       "; }\nfn load(row: u32, tap: u32, k: u32) -> X4 {\n"
+                       "  if (row >= P.rows || k >= P.depth4) { return X4(0); }\n";
+    if (product_.window == nullptr)
+      text += "  let e = row * P.channels";
+    else
+      text +=
+          R"(  let x = i32(row % P.out_w) * P.stride_x - P.pad_left + i32(tap) % P.kernel_x * P.dilation_x;
+  let y = i32(row / P.out_w % P.out_h) * P.stride_y - P.pad_top + i32(tap) / P.kernel_x * P.dilation_y;
+  if (x < 0 || x >= P.in_w || y < 0 || y >= P.in_h) { return X4(0); }
+  let e = u32((i32(row / P.out_w / P.out_h) * P.in_h + y) * P.in_w + x) * P.channels)";
+    text += std::string(" + k * 4u;\n  return ") + (half_ ? "half4_0(e)" : "load4(e, k * 4u)") + R"(;
+}
+var<workgroup> xs: array<X4, 128>;
+var<workgroup> ws: array<X4, 128>;
+@compute @workgroup_size(64) fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  let tile = group.y * P.grid_x + group.x;
+  let first_row = tile / P.tiles * 32u;
+  let first_block = tile % P.tiles * 8u;
+  let row = first_row + local / 8u * 4u;
+  let block = first_block + local % 8u;
+  var sums: array<vec4f, 4>;
+  for (var r = 0u; r < 4u; r++) { sums[r] = bias(min(block, P.blocks - 1u)); }
+  for (var tap = 0u; tap < P.taps; tap++) {
+    for (var k = 0u; k < P.depth4; k += 4u) {
+      workgroupBarrier();
+      for (var j = local; j < 128u; j += 64u) {
+        xs[j] = load(first_row + j / 4u, tap, k + j % 4u);
+        let b = first_block + j / 16u;
+        let c = k * 4u + j % 16u;
+        ws[j] = X4(0);
+        if (b < P.blocks && c < P.depth4 * 4u) { ws[j] = weight(P.base1 + (b * P.taps + tap) * P.depth4 * 4u + c); }
+      }
+      workgroupBarrier();
+      for (var c = 0u; c < 4u; c++) {
+        let w = local % 8u * 16u + c * 4u;
+        for (var r = 0u; r < 4u; r++) {
+          let x = xs[(local / 8u * 4u + r) * 4u + c];
+          sums[r] += vec4f(fma(X4(x.w), ws[w + 3u], fma(X4(x.z), ws[w + 2u], fma(X4(x.y), ws[w + 1u], X4(x.x) * ws[w]))));
+        }
+      }
+    }
+  }
+  for (var r = 0u; r < 4u; r++) { store(row + r, block * 4u, sums[r]); }
+}
+)";
+    kernel_.text += text;
+    const uint32_t tiles = (blocks_ + 7) / 8;
+    kernel_.param("tiles", tiles);
+    return emit((product_.rows + 31) / 32 * tiles, 1);
+  }
+
+  // Dispatches `groups`; along x the shader counts `unit` for each.
+  Result<void> emit(uint32_t groups, uint32_t unit) {
+    const uint32_t x = std::min(groups, lowering_.target().max_workgroups);
+    kernel_.param("grid_x", x * unit);
+    return lowering_.emit_entry(kernel_, node_.outputs[0], fours_ ? Elements::Fours : Elements::Single,
+                                {x, (groups + x - 1) / x, 1});
   }
 
   Lowering& lowering_;
   const Node& node_;
   const TiledProduct& product_;
-  const Tile tile_;
-  const bool fours_;  // the arena is read and written four elements at a time
+  const Sharing sharing_;
+  const uint32_t tile_rows_;
+  const uint32_t loads_;  // rows that one invocation loads
+  const bool fours_;      // the arena is read and written four elements at a time
   const uint32_t blocks_;
   const uint32_t depth4_;
   const bool half_;  // products are f16

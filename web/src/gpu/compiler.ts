@@ -28,6 +28,9 @@ export interface GpuTarget {
   /** Whether to store tensors and weights as f16, and whether shaders can compute in it. */
   readonly f16: boolean;
   readonly f16Arithmetic: boolean;
+  /** The least and the most invocations of a subgroup; 0 where shaders cannot use them. */
+  readonly minSubgroup: number;
+  readonly maxSubgroup: number;
   readonly maxBindingBytes: number;
   readonly maxWorkgroups: number;
 }
@@ -102,6 +105,8 @@ export class GpuCompiler {
     view.setUint32(setup + GpuSetup.software, +target.software, true);
     view.setUint32(setup + GpuSetup.f16, +target.f16, true);
     view.setUint32(setup + GpuSetup.f16_arithmetic, +target.f16Arithmetic, true);
+    view.setUint32(setup + GpuSetup.min_subgroup, target.minSubgroup, true);
+    view.setUint32(setup + GpuSetup.max_subgroup, target.maxSubgroup, true);
     view.setUint32(setup + GpuSetup.max_workgroups, target.maxWorkgroups, true);
     this.#bytes(view.getUint32(setup + GpuSetup.words, true), words.length).set(words);
     return this.#describe(this.#must((e) => e.gpu_compile()));

@@ -26,6 +26,8 @@ interface AdapterInfo {
   readonly architecture: string;
   readonly description: string;
   readonly isFallbackAdapter?: boolean;
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
 }
 
 const emulated = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
@@ -36,11 +38,14 @@ export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gp
   if (!adapter) throw new LinnetError('UnsupportedHost', 'this browser gives no WebGPU adapter');
   const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
   const requiredLimits = { maxStorageBufferBindingSize, maxBufferSize };
-  const requiredFeatures = (['timestamp-query', 'shader-f16'] as const).filter((feature) => adapter.features.has(feature));
+  const wanted = ['timestamp-query', 'shader-f16', 'subgroups'] as GPUFeatureName[];
+  const requiredFeatures = wanted.filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({ requiredLimits, requiredFeatures }).catch((error: unknown) => {
     throw new LinnetError('UnsupportedHost', `WebGPU gives no device (${error instanceof Error ? error.message : error})`);
   });
-  const { vendor, architecture, description, isFallbackAdapter } = (adapter as GPUAdapter & { readonly info: AdapterInfo }).info;
+  const { info } = adapter as GPUAdapter & { readonly info: AdapterInfo };
+  const { vendor, architecture, description, isFallbackAdapter } = info;
+  const subgroups = device.features.has('subgroups' as GPUFeatureName);
   const name = `${vendor} ${architecture} ${description}`.trim();
   return {
     device,
@@ -48,6 +53,8 @@ export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gp
     target: {
       api: Abi.kGpuApiWebGpu,
       f16: false,
+      minSubgroup: (subgroups && info.subgroupMinSize) || 0,
+      maxSubgroup: (subgroups && info.subgroupMaxSize) || 0,
       f16Arithmetic: device.features.has('shader-f16'),
       software: isFallbackAdapter === true || emulated.test(name),
       maxBindingBytes: Math.min(maxStorageBufferBindingSize, maxBufferSize),

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildRoot, modelsFolder } from '../tests/differential/linnet.mjs';
 import { defaultModels } from './models.mjs';
-import { defaultPeers, peers } from './peers.mjs';
+import { defaultPeers, gpuPeers, peers } from './peers.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const comparable = Object.keys(peers).filter((name) => name !== 'base');
@@ -33,39 +33,42 @@ export function parse(argv) {
     ({ values } = parseArgs({
       args: argv,
       options: {
-        models: text(defaultModels.join(',')),
-        peers: text(defaultPeers.join(',')),
-        threads: text('1,2'),
+        models: { type: 'string' },
+        peers: { type: 'string' },
+        threads: { type: 'string' },
         rounds: text('3'),
         runs: text('50'),
         out: { type: 'string' },
         'per-op': { type: 'string' },
         package: text(join(root, 'web/dist')),
         base: { type: 'string' },
+        gpu: { type: 'boolean', default: false },
         check: { type: 'boolean', default: false },
       },
     }));
   } catch (error) {
     throw new UsageError(error.message);
   }
+  const list = (given, fallback) => given?.split(',') ?? fallback;
+  const { gpu } = values;
   const options = {
-    models: (values['per-op'] ?? values.models).split(','),
-    peers: values.peers.split(','),
-    threads: numbers(values.threads, 'threads'),
+    models: list(values['per-op'] ?? values.models, gpu ? defaultModels.slice(0, 2) : defaultModels),
+    peers: list(values.peers, gpu ? gpuPeers : defaultPeers),
+    threads: numbers(values.threads ?? (gpu ? '1' : '1,2'), 'threads'),
     rounds: number(values.rounds, 'rounds'),
     runs: number(values.runs, 'runs'),
     perOp: values['per-op'] !== undefined,
-    out: resolve(values.out ?? join(buildRoot, `bench/${values['per-op'] ? 'per_op' : 'results'}.json`)),
+    out: resolve(values.out ?? join(buildRoot, `bench/${values['per-op'] ? 'per_op' : gpu ? 'gpu' : 'results'}.json`)),
     package: resolve(values.package),
     base: values.base && resolve(values.base),
     check: values.check,
     // A slow model gets fewer runs; a fast one still reaches the browser's optimised code before it is timed.
     seconds: 4,
-    warmUpRuns: 5,
+    warmUpRuns: gpu ? 3 : 5,
     warmUpSeconds: 0.5,
     profiledRuns: 200,
     // Inputs for which outputs are compared.
-    samples: 8,
+    samples: gpu ? 2 : 8,
     // The differences from TensorFlow.js that --check takes. The shared .tflite of its model differs by 2e-3.
     tolerance: 1e-2,
     int8Tolerance: 5e-2,

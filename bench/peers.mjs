@@ -49,10 +49,25 @@ export const peers = {
     package: '@litertjs/core',
     folder: 'wasm',
   },
+  'linnet-webgl2': { title: 'Linnet WebGL2', format: 'tfjs', adapter: 'linnet', assets: '/linnet/', settings: { backend: 'webgl2' }, gpu: 'linnet-webgl2' },
+  'tfjs-webgl': { title: 'TensorFlow.js WebGL', format: 'tfjs', adapter: 'tfjs_webgl', package: '@tensorflow/tfjs-backend-webgl', folder: 'dist', gpu: 'linnet-webgl2' },
+  'linnet-webgpu': { title: 'Linnet WebGPU', format: 'tfjs', adapter: 'linnet', assets: '/linnet/', settings: { backend: 'webgpu' }, gpu: 'linnet-webgpu' },
+  'tfjs-webgpu': { title: 'TensorFlow.js WebGPU', format: 'tfjs', adapter: 'tfjs_webgpu', package: '@tensorflow/tfjs-backend-webgpu', folder: 'dist', gpu: 'linnet-webgpu' },
+  'ort-webgpu': {
+    title: 'ONNX Runtime Web WebGPU',
+    format: 'onnx',
+    adapter: 'ort',
+    settings: { provider: 'webgpu' },
+    package: 'onnxruntime-web',
+    folder: 'dist',
+    gpu: 'linnet-webgpu',
+  },
 };
 
 /** The peers of a run where none are chosen. */
 export const defaultPeers = ['linnet', 'linnet-here', 'linnet-int8', 'linnet-int8-here', 'tfjs', 'ort', 'litert', 'litert-int8'];
+/** And of one with --gpu: with TensorFlow.js on WebAssembly outputs are compared. */
+export const gpuPeers = ['tfjs', 'linnet', ...Object.keys(peers).filter((name) => peers[name].gpu)];
 
 for (const [name, peer] of Object.entries(peers)) {
   if (!peer.package) continue;

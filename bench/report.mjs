@@ -15,6 +15,8 @@ export function summarisePeer({ model, peer, threads, rounds, macs, peak, agreem
     threads,
     load_ms: summarise(all('load')),
     first_ms: summarise(all('first')),
+    // What a page waits for, from nothing to an answer.
+    first_answer_ms: summarise(rounds.map(({ load, first }) => load + first)),
     run_ms: run,
     inside_ms: inside.length > 0 ? summarise(inside) : null,
     gflops,
@@ -43,11 +45,13 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 export const percent = (part) => `${(100 * part).toFixed(0)} %`;
 
 const head = [
-  ...['peer', 'median ms', 'p95', 'in worker', 'first', 'load', 'Linnet/peer', 'GFLOP/s', 'of peak'],
+  ...['peer', 'median ms', 'p95', 'in worker', 'first', 'load', 'first answer', 'Linnet/peer', 'Linnet/peer, first answer', 'GFLOP/s', 'of peak'],
   ...['memory MB', 'wire KB', 'code gzip KB', 'model gzip KB', 'difference', 'same top'],
 ];
 
-function peerRow(title, result, ratio) {
+const quotient = (ratio) => (ratio > 0 && ratio !== 1 ? ratio.toFixed(2) : '-');
+
+function peerRow(title, result, ratio, firstRatio) {
   const { run_ms: run, inside_ms: inside, bytes, memory, agreement } = result;
   return [
     title,
@@ -56,7 +60,9 @@ function peerRow(title, result, ratio) {
     inside ? time(inside.median) : '-',
     time(result.first_ms.median),
     result.load_ms.median.toFixed(0),
-    ratio > 0 && ratio !== 1 ? ratio.toFixed(2) : '-',
+    result.first_answer_ms.median.toFixed(0),
+    quotient(ratio),
+    quotient(firstRatio),
     result.gflops.toFixed(1),
     percent(result.of_peak),
     megabytes(memory.above_blank),
@@ -84,13 +90,15 @@ export function toMarkdown({ machine, peaks, options, models, results, notes }, 
   for (const { name, macs } of models) {
     for (const threads of options.threads) {
       // Int8 compares with Linnet's int8, and that with Linnet's f32.
-      const linnetFor = (peer) => find(name, peers[peer].int8 && peer !== 'linnet-int8' ? 'linnet-int8' : 'linnet', threads);
+      const linnetFor = (peer) =>
+        find(name, peers[peer].gpu ?? (peers[peer].int8 && peer !== 'linnet-int8' ? 'linnet-int8' : 'linnet'), threads);
       const rows = options.peers.map((peer) => {
         const result = find(name, peer, threads);
         if (!result) return absent(peers[peer].title);
         // How much of the f32 time int8 takes is the other way round.
-        const ratio = linnetFor(peer) && linnetFor(peer).run_ms.median / result.run_ms.median;
-        return peerRow(peers[peer].title, result, peer === 'linnet-int8' ? 1 / ratio : ratio);
+        const of = (figure) => linnetFor(peer) && linnetFor(peer)[figure].median / result[figure].median;
+        const ratio = of('run_ms');
+        return peerRow(peers[peer].title, result, peer === 'linnet-int8' ? 1 / ratio : ratio, of('first_answer_ms'));
       });
       parts.push(
         `### ${name}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${(macs / 1e6).toFixed(1)} M MACs`,

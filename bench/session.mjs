@@ -1,6 +1,6 @@
 // One measurement: a fresh browser, one page, one peer, one model.
 import { readFileSync } from 'node:fs';
-import { launch } from '../tests/e2e/harness.mjs';
+import { gpuFlags, launch } from '../tests/e2e/harness.mjs';
 
 // The peak resident bytes of a process so far; 0 for one that has just ended.
 function peakBytes(pid) {
@@ -20,9 +20,9 @@ async function pagePeaks(devtools) {
 
 const deadlineSeconds = 120;
 
-/** Calls `use(page, browser)` with the blank page in a fresh browser. Rejects when that takes too long. */
-export async function withPage(url, use) {
-  const browser = await launch();
+/** Calls `use(page, browser)` with the blank page in a fresh browser, with GPUs for `gpu`. Rejects when that takes too long. */
+export async function withPage(url, use, gpu = false) {
+  const browser = await launch({ flags: gpu ? gpuFlags : [] });
   let timer;
   const deadline = new Promise((_, reject) => {
     const tooLate = () => reject(new Error(`the page did not answer within ${deadlineSeconds} s`));
@@ -67,7 +67,7 @@ export function measurePeer({ server, peer, config, runs, samples }) {
     const [aboveBlank, peak] = grown.sort(([a], [b]) => b - a)[0];
     const answers = samples.length > 0 ? await call(page, 'answers', { ...runs, samples }) : undefined;
     return { ...opened, ...measured, sent, memory: { peak, above_blank: aboveBlank }, answers };
-  });
+  }, peer.gpu !== undefined);
 }
 
 /** Profiles a model in a fresh browser: its nodes with their milliseconds, as Linnet's `model.profile` gives them. */

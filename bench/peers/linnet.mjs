@@ -1,7 +1,7 @@
 // Linnet: the engine works in a worker, unless told otherwise; `inside` is its time there, without the way to the page and back.
-export async function open({ assets, url, threads, worker }) {
+export async function open({ assets, url, threads, worker, backend = 'wasm' }) {
   const { loadModel } = await import(`${assets}linnet.js`);
-  const model = await loadModel(url, { threads, worker, backend: 'wasm' });
+  const model = await loadModel(url, { threads, worker, backend });
   let outputs;
   return {
     inputs: model.inputs,

@@ -1,4 +1,4 @@
-// ONNX Runtime Web on its WebAssembly provider, by the script that it is published as.
+// ONNX Runtime Web on its WebAssembly or WebGPU provider, by the scripts that it is published as.
 import { inputCalled } from './bind.mjs';
 
 // Rows of [H,W,C] as [C,H,W], for models that want channels first.
@@ -21,11 +21,11 @@ function arrange({ data, shape }, wanted) {
   throw new Error(`the model wants [${wanted}], there is [${shape}]`);
 }
 
-export async function open({ assets, url, threads }) {
-  const ort = await import(`${assets}ort.wasm.min.mjs`);
+export async function open({ assets, url, threads, provider = 'wasm' }) {
+  const ort = await import(`${assets}ort.${provider}.min.mjs`);
   ort.env.wasm.wasmPaths = new URL(assets, location.href).href;
   ort.env.wasm.numThreads = threads;
-  const session = await ort.InferenceSession.create(url, { executionProviders: ['wasm'] });
+  const session = await ort.InferenceSession.create(url, { executionProviders: [provider] });
   return {
     outputs: session.outputNames,
     figures: { threads: ort.env.wasm.numThreads },

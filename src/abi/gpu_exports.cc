@@ -27,7 +27,8 @@ namespace abi {
 namespace {
 
 static_assert(kGpuApiWebGpu == u32(gpu::Api::WebGpu) && kGpuApiWebGl2 == u32(gpu::Api::WebGl2));
-static_assert(kGpuDispatch == u32(gpu::GpuOp::Dispatch) && kGpuCpuStep == u32(gpu::GpuOp::CpuStep));
+static_assert(kGpuDispatch == u32(gpu::GpuOp::Dispatch) && kGpuCpuStep == u32(gpu::GpuOp::CpuStep) &&
+              kGpuDraw == u32(gpu::GpuOp::Draw) && kGpuWeightsWidth == gpu::kWeightsWidth);
 
 struct OpenPlan {
   GpuSetup setup{};
@@ -39,6 +40,7 @@ struct OpenPlan {
   std::vector<GpuPiece> pieces;
   std::vector<u32> places;  // of all steps on the CPU
   std::vector<GpuCpuStep> cpu_steps;
+  std::vector<GpuTexture> textures;
   GpuInfo info{};
   Buffer packed;
   std::optional<Error> error;
@@ -101,7 +103,8 @@ Result<ptr> compile() {
                            .min_subgroup = open.setup.min_subgroup,
                            .max_subgroup = open.setup.max_subgroup,
                            .max_binding_bytes = static_cast<uint64_t>(open.setup.max_binding_bytes),
-                           .max_workgroups = open.setup.max_workgroups};
+                           .max_workgroups = open.setup.max_workgroups,
+                           .max_texture_size = open.setup.max_texture_size};
   TRY_ASSIGN(open.plan, compile_gpu(open.flat.graph, target));
   const gpu::GpuPlan& plan = open.plan;
   for (const PlanPort& port : plan.inputs) open.inputs.push_back(describe_port(port));
@@ -110,6 +113,9 @@ Result<ptr> compile() {
     open.shaders.push_back({address(text.data()), static_cast<u32>(text.size())});
   for (const gpu::WeightPiece& piece : plan.weights)
     open.pieces.push_back({static_cast<u32>(piece.offset), static_cast<u32>(piece.bytes), piece.source});
+  for (const gpu::Texture& texture : plan.textures)
+    open.textures.push_back(
+        {texture.width, texture.height, texture.layers, texture.lanes, static_cast<u32>(texture.dtype)});
   describe_cpu_steps();
   open.info = {.inputs = address(open.inputs.data()),
                .input_count = static_cast<u32>(open.inputs.size()),
@@ -124,6 +130,8 @@ Result<ptr> compile() {
                .piece_count = static_cast<u32>(open.pieces.size()),
                .cpu_steps = address(open.cpu_steps.data()),
                .cpu_step_count = static_cast<u32>(open.cpu_steps.size()),
+               .textures = address(open.textures.data()),
+               .texture_count = static_cast<u32>(open.textures.size()),
                .params = address(plan.params.data()),
                .params_bytes = static_cast<u32>(plan.params.size() * sizeof(uint32_t)),
                .most_param_bytes = static_cast<u32>(plan.param_bytes),

@@ -1,5 +1,6 @@
 #include "runtime/compile_gpu.h"
 
+#include "backends/webgl2/lower.h"
 #include "backends/webgpu/lower.h"
 #include "plan/placement.h"
 
@@ -14,10 +15,27 @@ Result<void> fits_binding(const char* what, uint64_t bytes, const gpu::Target& t
               static_cast<unsigned long long>(target.max_binding_bytes));
 }
 
+Result<gpu::GpuPlan> compile_webgl2(const Graph& graph, const gpu::Target& target) {
+  TRY_ASSIGN(webgl2::TexturePlacement placement, webgl2::place_textures(graph, target));
+  gpu::GpuPlan plan;
+  webgl2::Lowering lowering(graph, target, std::move(placement), plan);
+  TRY(lowering.run());
+  for (const gpu::Texture& texture : plan.textures)
+    plan.arena_bytes += uint64_t{texture.width} * texture.height * texture.layers * texture.lanes *
+                        static_cast<uint64_t>(dtype_size(texture.dtype));
+  const uint64_t limit = uint64_t{16} * gpu::kWeightsWidth * target.max_texture_size;
+  if (plan.weights_bytes > limit)
+    return fail(ErrorCode::TooLarge, "the model's weights take %llu bytes; this GPU allows %llu",
+                static_cast<unsigned long long>(plan.weights_bytes), static_cast<unsigned long long>(limit));
+  TRY(verify_gpu_plan(plan, target.max_workgroups));
+  return plan;
+}
+
 }  // namespace
 
 Result<gpu::GpuPlan> compile_gpu(Graph& graph, const gpu::Target& target) {
   if (target.f16) gpu::store_as_halves(graph);
+  if (target.api == gpu::Api::WebGl2) return compile_webgl2(graph, target);
   TRY_ASSIGN(Placement placement, place_values(graph, gpu::can_overwrite));
   gpu::GpuPlan plan;
   // Results are written four elements at a time.

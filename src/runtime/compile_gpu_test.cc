@@ -14,10 +14,10 @@ namespace {
 
 using testing::error_of;
 
-gpu::GpuPlan compile(std::string_view text) {
+gpu::GpuPlan compile(std::string_view text, gpu::Api api = gpu::Api::WebGpu) {
   Graph graph = testing::parse(text);
   EXPECT_TRUE(run_passes(graph));
-  auto plan = compile_gpu(graph, {.api = gpu::Api::WebGpu, .software = true});
+  auto plan = compile_gpu(graph, {.api = api, .software = true});
   EXPECT_TRUE(plan) << error_of(plan);
   return plan ? std::move(*plan) : gpu::GpuPlan{};
 }
@@ -38,13 +38,18 @@ output %s
 output %i)";
 
 // tests/golden/NAME holds the plan as print_gpu_plan writes it. LINNET_UPDATE_GOLDEN=1 writes it anew.
-TEST(CompileGpu, GivesTheGoldenPlan) {
-  const std::string path = LINNET_SOURCE_DIR "/tests/golden/webgpu_network.txt";
-  const std::string text = print_gpu_plan(compile(kNetwork));
+void expect_golden(const std::string& name, const gpu::GpuPlan& plan) {
+  const std::string path = LINNET_SOURCE_DIR "/tests/golden/" + name;
+  const std::string text = print_gpu_plan(plan);
   if (std::getenv("LINNET_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << text;
   std::ostringstream golden;
   golden << std::ifstream(path).rdbuf();
   EXPECT_EQ(text, golden.str()) << "see " << path;
+}
+
+TEST(CompileGpu, GivesTheGoldenPlans) {
+  expect_golden("webgpu_network.txt", compile(kNetwork));
+  expect_golden("webgl2_network.txt", compile(kNetwork, gpu::Api::WebGl2));
 }
 
 TEST(CompileGpu, SharesShadersAmongStepsOfOneKind) {
@@ -83,14 +88,48 @@ TEST(CompileGpu, RefusesWhatTheDeviceCannotHold) {
   EXPECT_NE(error_of(plan).find("too large"), std::string::npos) << error_of(plan);
 }
 
-TEST(VerifyGpuPlan, RefusesWordsThatPointNowhere) {
-  const gpu::GpuPlan plan = compile(kNetwork);
-  EXPECT_TRUE(verify_gpu_plan(plan, 65535));
-  for (size_t at = 0; at < plan.words.size(); ++at) {
-    gpu::GpuPlan changed = plan;
-    changed.words[at] = 0xfff00000u + static_cast<uint32_t>(at);
-    EXPECT_FALSE(verify_gpu_plan(changed, 65535)) << "word " << at;
+// Each draw's target and what it reads, as textures.
+TEST(CompileGpu, NeverDrawsIntoATextureThatItReads) {
+  const gpu::GpuPlan plan = compile(kNetwork, gpu::Api::WebGl2);
+  size_t draws = 0;
+  for_each_gpu_step(plan, [&](gpu::GpuOp op, std::span<const uint32_t> parameters) {
+    if (op != gpu::GpuOp::Draw) return;
+    ++draws;
+    for (uint32_t read : parameters.subspan(5)) EXPECT_NE(read, parameters[2]);
+  });
+  EXPECT_GT(draws, 5u);
+}
+
+TEST(CompileGpu, SharesTexturesOfTensorsThatAreNotAliveTogether) {
+  std::string text = "input %x: f32[1,32,32,8]\n", last = "%x";
+  for (int i = 0; i < 6; ++i) {
+    const std::string n = std::to_string(i);
+    text += "const %w" + n + ": f32[1,1,8,8] = random(" + n + ")\n%y" + n + " = conv2d(" + last + ", %w" + n +
+            ")\n";
+    last = "%y" + n;
   }
+  const gpu::GpuPlan plan = compile(text + "output " + last, gpu::Api::WebGl2);
+  // The input's, two by turns, and the output's, which the host reads.
+  EXPECT_EQ(plan.textures.size(), 4u);
+}
+
+TEST(CompileGpu, RefusesTensorsThatFitNoTexture) {
+  Graph graph = testing::parse("input %x: f32[1,256,256,8]\n%y = elementwise(%x) {expr=neg($0)}\noutput %y");
+  const auto plan = compile_gpu(graph, {.api = gpu::Api::WebGl2, .max_texture_size = 256});
+  EXPECT_NE(error_of(plan).find("too large"), std::string::npos) << error_of(plan);
+}
+
+TEST(VerifyGpuPlan, RefusesWordsThatPointNowhere) {
+  for (const gpu::Api api : {gpu::Api::WebGpu, gpu::Api::WebGl2}) {
+    const gpu::GpuPlan plan = compile(kNetwork, api);
+    EXPECT_TRUE(verify_gpu_plan(plan, 65535));
+    for (size_t at = 0; at < plan.words.size(); ++at) {
+      gpu::GpuPlan changed = plan;
+      changed.words[at] = 0xfff00000u + static_cast<uint32_t>(at);
+      EXPECT_FALSE(verify_gpu_plan(changed, 65535)) << "word " << at;
+    }
+  }
+  const gpu::GpuPlan plan = compile(kNetwork);
   gpu::GpuPlan changed = plan;
   changed.outputs[0].ref = Ref::arena(plan.arena_bytes);
   EXPECT_FALSE(verify_gpu_plan(changed, 65535));

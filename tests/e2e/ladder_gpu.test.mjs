@@ -5,7 +5,7 @@ import { gpuFlags, launch } from './harness.mjs';
 import * as pages from './ladder_pages.mjs';
 
 // The GPU backends there are.
-const gpus = ['webgpu'];
+const gpus = ['webgl2', 'webgpu'];
 
 let browser, server;
 before(async () => {
@@ -34,7 +34,7 @@ test('measures what is there and says why it chose', async () => {
   // Software is slower than the WebAssembly that it competes with, by far.
   assert.equal(choice.backend, 'wasm');
   assert.equal(choice.rungs.wasm.median, Math.min(...medians));
-  assert.match(choice.reason, /^WASM, measured [\d.]+ ms; WebGPU [\d.]+ ms; /);
+  assert.match(choice.reason, /^WASM, measured [\d.]+ ms; WebGPU [\d.]+ ms; WebGL2 [\d.]+ ms$/);
 });
 
 test('the app shows the choice and its reason, and has a safe mode', async () => {

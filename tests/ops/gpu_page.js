@@ -1,12 +1,14 @@
-// Runs plans of op cases in a page: `replay` is the bundle of web/src/gpu/webgpu.ts.
-import { openWebGpu, WebGpuReplay } from '/replay.js';
+// Runs plans of op cases in a page: /BACKEND.js is the bundle of web/src/gpu/BACKEND.ts.
+import { openWebGl2 } from '/webgl2.js';
+import { openWebGpuHost } from '/webgpu.js';
 
 const fetchBytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 
-let host;
+const open = { webgpu: openWebGpuHost, webgl2: openWebGl2 };
+const hosts = {};
 /** Runs one case twice, since the second run meets what the first one left; gives the outputs' bytes as numbers. */
-globalThis.runCase = async (plan, weightsFile, inputFiles) => {
-  host ??= await openWebGpu();
+globalThis.runCase = async (backend, plan, weightsFile, inputFiles) => {
+  const host = (hosts[backend] ??= await open[backend]());
   const weights = await fetchBytes(weightsFile);
   const inputs = await Promise.all(inputFiles.map(fetchBytes));
   const whole = {
@@ -16,7 +18,7 @@ globalThis.runCase = async (plan, weightsFile, inputFiles) => {
     pieces: weights.length > 0 ? [{ offset: 0, bytes: weights.length, source: 0 }] : [],
     cpuParts: [],
   };
-  const replay = await WebGpuReplay.create(host.device, whole, null, () => weights);
+  const replay = await host.replay(whole, null, () => weights);
   const outputs = plan.outputs.map(({ bytes }) => new Uint8Array(bytes));
   for (let i = 0; i < 2; ++i) await replay.run(inputs, outputs);
   replay.destroy();

@@ -64,7 +64,13 @@ Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, cons
   for (const gpu::WeightPiece& piece : plan.weights) piece.fill(weights.data() + piece.offset);
   if (!write_file(folder + "/" + std::to_string(number) + "_weights.bin", weights.data(), weights.size()))
     return fail(ErrorCode::Io, "cannot write to %s", folder.c_str());
-  std::string shaders = "[", cpu = "[";
+  std::string shaders = "[", cpu = "[", textures = "[";
+  for (const gpu::Texture& texture : plan.textures)
+    textures += std::string(textures.size() > 1 ? "," : "") + "{\"width\": " + std::to_string(texture.width) +
+                ", \"height\": " + std::to_string(texture.height) +
+                ", \"layers\": " + std::to_string(texture.layers) +
+                ", \"lanes\": " + std::to_string(texture.lanes) + ", \"dtype\": \"" +
+                dtype_name(texture.dtype) + "\"}";
   for (const std::string& text : plan.shaders) shaders += (shaders.size() > 1 ? "," : "") + quoted(text);
   for (const gpu::CpuStep& step : plan.cpu_steps)
     for (NodeId id = step.first; id <= step.last; ++id)
@@ -72,8 +78,8 @@ Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, cons
   return "{\"inputs\": " + ports(plan.inputs) + ", \"outputs\": " + ports(plan.outputs) +
          ", \"steps\": " + std::to_string(plan.step_nodes.size()) + ", \"words\": " + list(plan.words) +
          ", \"shaders\": " + shaders + "], \"params\": " + list(plan.params) +
-         ", \"mostParamBytes\": " + std::to_string(plan.param_bytes) +
-         ", \"arenaBytes\": " + std::to_string(plan.arena_bytes) +
+         ", \"mostParamBytes\": " + std::to_string(plan.param_bytes) + ", \"textures\": " + textures +
+         "], \"arenaBytes\": " + std::to_string(plan.arena_bytes) +
          ", \"weightsBytes\": " + std::to_string(plan.weights_bytes) + ", \"cpu\": " + cpu + "]}";
 }
 

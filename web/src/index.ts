@@ -49,7 +49,7 @@ function startWorker(url: URL): Worker {
 }
 
 // The backends beside WASM that auto tries where nothing else is said.
-const tried: readonly Backend[] = ['webgpu'];
+const tried: readonly Backend[] = ['webgl2', 'webgpu'];
 
 /**
  * Loads a TensorFlow.js graph or layers model into a worker of its own, compiled for this machine. Rejects with a
@@ -58,8 +58,8 @@ const tried: readonly Backend[] = ['webgpu'];
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
   const { worker = true, batch = 1, signal } = options;
   const { backend = worker ? 'auto' : 'wasm' } = options;
-  if (!['auto', 'wasm', 'webgpu'].includes(backend))
-    throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto, wasm or webgpu`);
+  if (!['auto', 'wasm', ...tried].includes(backend))
+    throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto, wasm, webgl2 or webgpu`);
   if (!Number.isInteger(batch) || batch < 1)
     throw new LinnetError('InvalidArgument', `batch is ${batch}; it must be a whole number of at least 1`);
   if (!worker && backend === 'auto')

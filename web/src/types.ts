@@ -149,7 +149,7 @@ export type ImageInput = WorkerImage | Blob | HTMLImageElement | HTMLVideoElemen
 
 export interface LoadOptions {
   /** auto, the default, picks the fastest correct one, measured on this device; or a certain one. */
-  readonly backend?: 'auto' | 'wasm' | 'webgpu';
+  readonly backend?: 'auto' | Backend;
   /** What auto may choose among, beside wasm. Default: all there are. */
   readonly backends?: readonly Backend[];
   /** WebAssembly alone, whatever there is. */

@@ -46,11 +46,6 @@ LowerFunction lowering_of(Op op) {
   }
 }
 
-PlanPort port_of(const Graph& graph, ValueId id, Ref ref) {
-  const Value& value = graph.value(id);
-  return {value.name, value.dtype, value.shape, ref};
-}
-
 }  // namespace
 
 Lowering::Lowering(const Graph& graph, const Target& target, std::vector<Ref> refs, GpuPlan& plan)
@@ -117,13 +112,19 @@ Result<void> Lowering::run() {
   for (NodeId id = 0; id < graph_.node_count(); ++id)
     if (auto lowered = lower_node(id); !lowered)
       return std::unexpected(lowered.error().within(describe(graph_.node(id))));
-  flush_cpu();
+  TRY(flush_cpu());
   for (const GraphPort& port : graph_.inputs)
-    plan_.inputs.push_back({port.name, dtype(port.value), shape(port.value), ref(port.value)});
+    plan_.inputs.push_back(port_of(port.name, port.value, host_target(port.value)));
   // Outputs that are constants get a place too.
-  for (const GraphPort& port : graph_.outputs)
-    plan_.outputs.push_back({port.name, dtype(port.value), shape(port.value), ref(port.value)});
+  for (const GraphPort& port : graph_.outputs) {
+    TRY_ASSIGN(const Ref place, host_source(port.value));
+    plan_.outputs.push_back(port_of(port.name, port.value, place));
+  }
   return {};
+}
+
+PlanPort Lowering::port_of(const std::string& name, ValueId id, Ref place) const {
+  return {name, dtype(id), shape(id), place};
 }
 
 Result<void> Lowering::lower_node(NodeId id) {
@@ -135,8 +136,12 @@ Result<void> Lowering::lower_node(NodeId id) {
   if (shape(node.outputs[0]).elements() == 0) return {};
   node_ = static_cast<uint32_t>(plan_.node_names.size());
   plan_.node_names.push_back(node.name);
-  TRY_ASSIGN(bool lowered, lower_special(node));
-  if (const LowerFunction lower = lowering_of(node.op); !lowered && lower != nullptr) {
+  const bool fits = node.inputs.size() <= most_inputs();
+  bool lowered = false;
+  if (fits) {
+    TRY_ASSIGN(lowered, lower_special(node));
+  }
+  if (const LowerFunction lower = lowering_of(node.op); fits && !lowered && lower != nullptr) {
     TRY_ASSIGN(lowered, lower(*this, node));
   }
   if (lowered) return {};
@@ -149,21 +154,39 @@ Result<void> Lowering::lower_node(NodeId id) {
   return {};
 }
 
-void Lowering::append_step(GpuOp op, std::span<const uint32_t> parameters) {
-  flush_cpu();
+Result<void> Lowering::append_step(GpuOp op, std::span<const uint32_t> parameters) {
+  TRY(flush_cpu());
   plan_.append_step(op, node_, parameters);
+  return {};
 }
 
-void Lowering::flush_cpu() {
-  if (cpu_first_ == kNone) return;
-  CpuStep step{cpu_first_, cpu_last_, {}, {}};
-  const Boundary boundary = boundary_of(graph_, cpu_first_, cpu_last_);
-  for (ValueId id : boundary.inputs) step.inputs.push_back(port_of(graph_, id, ref(id)));
-  for (ValueId id : boundary.outputs) step.outputs.push_back(port_of(graph_, id, ref(id)));
+Result<void> Lowering::flush_cpu() {
+  if (cpu_first_ == kNone) return {};
+  const NodeId first = cpu_first_, last = cpu_last_;
+  cpu_first_ = cpu_last_ = kNone;
+  const Boundary boundary = boundary_of(graph_, first, last);
+  CpuStep step{first, last, {}, {}};
+  for (ValueId id : boundary.inputs) {
+    TRY_ASSIGN(const Ref place, host_source(id));
+    step.inputs.push_back(port_of(graph_.value(id).name, id, place));
+  }
+  for (ValueId id : boundary.outputs)
+    step.outputs.push_back(port_of(graph_.value(id).name, id, host_target(id)));
   const auto number = static_cast<uint32_t>(plan_.cpu_steps.size());
   plan_.cpu_steps.push_back(std::move(step));
-  cpu_first_ = cpu_last_ = kNone;
   plan_.append_step(GpuOp::CpuStep, cpu_node_, std::span(&number, 1));
+  return {};
+}
+
+Result<uint32_t> Lowering::add_params(std::span<const uint32_t> words) {
+  // A step's parameters begin at a multiple of this, as every adapter allows, and lie within this.
+  constexpr size_t kParamWords = 64, kMostWords = 4096;
+  if (words.size() > kMostWords) return fail(ErrorCode::TooLarge, "a kernel of %zu parameters", words.size());
+  const size_t at = plan_.params.size();
+  plan_.params.insert(plan_.params.end(), words.begin(), words.end());
+  plan_.params.resize(static_cast<size_t>(align_up(plan_.params.size(), kParamWords)));
+  plan_.param_bytes = std::max<uint64_t>(plan_.param_bytes, (plan_.params.size() - at) * sizeof(uint32_t));
+  return static_cast<uint32_t>(at * sizeof(uint32_t));
 }
 
 void store_as_halves(Graph& graph) {

@@ -44,8 +44,15 @@ class Lowering {
  protected:
   // Lowers the node as only this backend can; false: as both do.
   virtual Result<bool> lower_special(const Node& node) = 0;
+  // Where the host finds the value / puts it.
+  virtual Result<Ref> host_source(ValueId id) { return ref(id); }
+  virtual Ref host_target(ValueId id) { return ref(id); }
+  // As many tensors as one kernel may read.
+  virtual size_t most_inputs() const { return SIZE_MAX; }
 
-  void append_step(GpuOp op, std::span<const uint32_t> parameters);
+  Result<void> append_step(GpuOp op, std::span<const uint32_t> parameters);
+  // Appends the parameters of one step; gives their first byte. Fails with TooLarge.
+  Result<uint32_t> add_params(std::span<const uint32_t> words);
   // The number of a shader, the same for the same text.
   uint32_t shader(std::string text);
   GpuPlan& plan() { return plan_; }
@@ -53,7 +60,8 @@ class Lowering {
  private:
   Result<void> lower_node(NodeId id);
   // Emits the nodes that wait for the CPU as one step.
-  void flush_cpu();
+  Result<void> flush_cpu();
+  PlanPort port_of(const std::string& name, ValueId id, Ref place) const;
 
   const Graph& graph_;
   const Target& target_;

@@ -25,9 +25,35 @@ namespace {
 
 Result<void> verify_port(const GpuPlan& plan, const PlanPort& port) {
   const uint64_t bytes = static_cast<uint64_t>(port.shape.elements()) * dtype_size(port.dtype);
+  if (!plan.textures.empty()) {
+    const uint64_t number = port.ref.offset() / 4;
+    if (!port.ref.is_none() && !port.ref.in_weights() && number < plan.textures.size()) {
+      const Texture& texture = plan.textures[static_cast<size_t>(number)];
+      if (texture.layers == 1 && texture.dtype == port.dtype &&
+          uint64_t{texture.width} * texture.height * texture.lanes * dtype_size(port.dtype) >= bytes)
+        return {};
+    }
+    return fail(ErrorCode::MalformedPlan, "'%s' does not lie in its texture", port.name.c_str());
+  }
   const uint64_t limit = port.ref.in_weights() ? plan.weights_bytes : plan.arena_bytes;
   if (port.ref.is_none() || port.ref.offset() + bytes > limit)
     return fail(ErrorCode::MalformedPlan, "'%s' does not lie in its memory", port.name.c_str());
+  return {};
+}
+
+Result<void> verify_draw(const GpuPlan& plan, std::span<const uint32_t> parameters) {
+  const auto wrong = [] { return fail(ErrorCode::MalformedPlan, "a draw whose parts do not exist"); };
+  if (parameters.size() < 5 || parameters[0] >= plan.shaders.size() ||
+      parameters[1] / 4 >= plan.params.size() || parameters[1] % 256 != 0)
+    return wrong();
+  const uint32_t target = parameters[2];
+  if (target >= plan.textures.size()) return wrong();
+  const Texture& texture = plan.textures[target];
+  const uint32_t width = parameters[3], height = parameters[4];
+  if (width == 0 || width > texture.width || height == 0 || height > texture.height) return wrong();
+  // A shader must not read what it writes.
+  for (uint32_t read : parameters.subspan(5))
+    if (read >= plan.textures.size() || read == target) return wrong();
   return {};
 }
 
@@ -45,6 +71,8 @@ Result<void> verify_step(const GpuPlan& plan, uint32_t max_workgroups, GpuOp op,
           return fail(ErrorCode::MalformedPlan, "a dispatch of %u workgroups along one dimension",
                       parameters[static_cast<size_t>(i)]);
       return {};
+    case GpuOp::Draw:
+      return verify_draw(plan, parameters);
     case GpuOp::CpuStep:
       if (parameters.size() == 1 && parameters[0] < plan.cpu_steps.size()) return {};
       break;
@@ -91,6 +119,11 @@ std::string print_gpu_plan(const GpuPlan& plan) {
                 static_cast<unsigned long long>(plan.arena_bytes),
                 static_cast<unsigned long long>(plan.weights_bytes), plan.weights.size(), plan.params.size());
   std::string text = line;
+  for (const Texture& texture : plan.textures) {
+    std::snprintf(line, sizeof line, "texture %u x %u x %u of %u %s\n", texture.width, texture.height,
+                  texture.layers, texture.lanes, dtype_name(texture.dtype));
+    text += line;
+  }
   size_t step = 0;
   for_each_gpu_step(plan, [&](GpuOp op, std::span<const uint32_t> parameters) {
     std::snprintf(line, sizeof line, "%4zu %-9s", step, gpu_op_name(op));

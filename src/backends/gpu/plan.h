@@ -36,6 +36,18 @@ struct CpuStep {
   std::vector<PlanPort> outputs;
 };
 
+// WebGL2 keeps tensors in textures. A tensor that the host reads or writes has a texture of one layer, whose
+// texels, row by row, are its bytes; a port's place is 4 times the texture's number.
+struct Texture {
+  uint32_t width;
+  uint32_t height;
+  uint32_t layers;
+  uint32_t lanes;  // elements of a texel
+  DType dtype;
+};
+// Texels in a row of the texture that holds the weights there, four f32 each.
+inline constexpr uint32_t kWeightsWidth = 2048;
+
 struct GpuPlan {
   std::vector<std::string> shaders;  // each a pipeline
   std::vector<uint32_t> words;
@@ -46,6 +58,7 @@ struct GpuPlan {
   std::vector<CpuStep> cpu_steps;
   std::vector<PlanPort> inputs;
   std::vector<PlanPort> outputs;
+  std::vector<Texture> textures;  // WebGL2
 
   uint64_t arena_bytes = 0;
   uint64_t lower_bound_bytes = 0;

@@ -24,6 +24,8 @@ struct Target {
   uint64_t max_binding_bytes = uint64_t{128} << 20;
   // Workgroups along one dimension of a dispatch.
   uint32_t max_workgroups = 65535;
+  // Texels along a side of a texture (WebGL2).
+  uint32_t max_texture_size = 2048;
 };
 
 }  // namespace linnet::gpu

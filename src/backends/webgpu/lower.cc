@@ -10,10 +10,7 @@ namespace {
 
 using gpu::Param;
 
-// Parameters of a dispatch begin at a multiple of this, as every adapter allows.
-constexpr size_t kParamWords = 64;
 constexpr uint32_t kFlatWorkgroup = 64;
-constexpr uint64_t kMostParamBytes = 65536;
 
 const char* type_name(Param::Type type) {
   return type == Param::Type::U32 ? "u32" : type == Param::Type::I32 ? "i32" : "f32";
@@ -159,18 +156,11 @@ Result<void> Lowering::emit_entry(const Kernel& kernel, ValueId out, Elements el
   const std::string body = gpu::translate(gpu::Dialect::Wgsl, kernel.text);
   text += gpu::expr_functions(gpu::Dialect::Wgsl, kernel.text) + body;
 
-  if (words.size() * sizeof(uint32_t) > kMostParamBytes)
-    return fail(ErrorCode::TooLarge, "a kernel of %zu parameters", words.size());
-  const size_t at = plan().params.size();
-  plan().params.insert(plan().params.end(), words.begin(), words.end());
-  plan().params.resize(static_cast<size_t>(align_up(plan().params.size(), kParamWords)));
-  plan().param_bytes = std::max<uint64_t>(plan().param_bytes, (plan().params.size() - at) * sizeof(uint32_t));
+  TRY_ASSIGN(const uint32_t params, add_params(words));
   for (uint32_t size : {grid.x, grid.y, grid.z})
     if (size > target().max_workgroups) return fail(ErrorCode::TooLarge, "a dispatch of %u workgroups", size);
-  const uint32_t step[] = {shader(std::move(text)), static_cast<uint32_t>(at * sizeof(uint32_t)), grid.x,
-                           grid.y, grid.z};
-  append_step(gpu::GpuOp::Dispatch, step);
-  return {};
+  const uint32_t step[] = {shader(std::move(text)), params, grid.x, grid.y, grid.z};
+  return append_step(gpu::GpuOp::Dispatch, step);
 }
 
 Result<void> Lowering::emit(Kernel kernel, ValueId out) {
@@ -189,11 +179,10 @@ Result<void> Lowering::emit(Kernel kernel, ValueId out) {
 Result<bool> Lowering::lower_special(const Node& node) {
   switch (node.op) {
     case Op::conv2d:
-      return lower_conv2d(*this, node);
+    case Op::matmul:
+      return lower_product(*this, node);
     case Op::depthwise_conv2d:
       return lower_depthwise_conv2d(*this, node);
-    case Op::matmul:
-      return lower_matmul(*this, node);
     case Op::softmax:
       return lower_softmax(*this, node);
     default:

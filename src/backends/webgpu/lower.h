@@ -35,9 +35,8 @@ class Lowering : public gpu::Lowering {
 };
 
 // Lowered as only WebGPU does; false: the shared lowering fits.
-Result<bool> lower_conv2d(Lowering&, const Node&);
 Result<bool> lower_depthwise_conv2d(Lowering&, const Node&);
-Result<bool> lower_matmul(Lowering&, const Node&);
+Result<bool> lower_product(Lowering&, const Node&);
 Result<bool> lower_softmax(Lowering&, const Node&);
 
 }  // namespace linnet::webgpu

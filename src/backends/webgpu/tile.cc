@@ -21,7 +21,7 @@ enum class Sharing : uint8_t {
   Workgroup,
 };
 
-Sharing choose_sharing(const gpu::Target& target, const TiledProduct& product) {
+Sharing choose_sharing(const gpu::Target& target, const gpu::Product& product) {
   if (!target.software)
     return product.rows >= 16 && product.columns >= 16 ? Sharing::Workgroup : Sharing::None;
   const bool fits = product.rows > 2 && product.columns % 16 == 0;
@@ -29,9 +29,9 @@ Sharing choose_sharing(const gpu::Target& target, const TiledProduct& product) {
 }
 
 // Rows that one invocation computes, of four columns. Invocations count through the columns first.
-uint32_t choose_rows(const gpu::Target& target, const TiledProduct& product, Sharing sharing) {
+uint32_t choose_rows(const gpu::Target& target, const gpu::Product& product, Sharing sharing) {
   const bool lanes = sharing == Sharing::Lanes;
-  uint32_t rows = lanes || (target.software && product.window == nullptr) ? 8 : 4;
+  uint32_t rows = lanes || (target.software && !product.window) ? 8 : 4;
   // Rows that are not there cost as much as those that are.
   while (rows > (lanes ? 4 : 1) && rows >= 2 * product.rows) rows /= 2;
   return rows;
@@ -43,7 +43,7 @@ std::string number(uint32_t value) {
 
 class Writer {
  public:
-  Writer(Lowering& lowering, const Node& node, const TiledProduct& product)
+  Writer(Lowering& lowering, const Node& node, const gpu::Product& product)
       : lowering_(lowering),
         node_(node),
         product_(product),
@@ -52,21 +52,23 @@ class Writer {
         loads_(sharing_ == Sharing::Lanes ? tile_rows_ / 4 : tile_rows_),
         fours_(product.channels % 4 == 0 && product.columns % 4 == 0),
         blocks_((product.columns + 3) / 4),
-        depth4_((product.channels + 3) / 4),
+        depth4_(product.depth4()),
         half_(computes_halves()) {}
 
   Result<void> emit() {
     kernel_.input(lowering_.operand(node_.inputs[0]));
-    kernel_.input(pack_weights());
+    kernel_.input(gpu::add_product_weights(lowering_, node_, product_));
     has_bias_ = own_inputs(node_) > 2;
-    if (has_bias_) kernel_.input(pack_bias());
+    if (has_bias_) kernel_.input(gpu::add_product_bias(lowering_, node_, product_));
     kernel_.param("rows", product_.rows);
     kernel_.param("columns", product_.columns);
     kernel_.param("blocks", blocks_);
     kernel_.param("channels", product_.channels);
     kernel_.param("depth4", depth4_);
-    kernel_.param("taps", taps());
-    if (product_.window != nullptr) add_window_params();
+    kernel_.param("taps", product_.taps());
+    if (product_.window)
+      gpu::add_window_params(kernel_, *product_.window, lowering_.shape(node_.inputs[0]),
+                             lowering_.shape(node_.outputs[0]));
     write_input();
     write_store();
     return sharing_ == Sharing::Workgroup ? emit_shared() : emit_registers();
@@ -80,30 +82,6 @@ class Writer {
       for (ValueId id : *values)
         if (!lowering_.graph().value(id).is_constant() && lowering_.dtype(id) != DType::F16) return false;
     return true;
-  }
-
-  uint32_t taps() const {
-    return product_.window == nullptr
-               ? 1
-               : static_cast<uint32_t>(product_.window->y.kernel * product_.window->x.kernel);
-  }
-
-  // In the order in which an invocation reads them: for each block of four columns, tap and channel.
-  gpu::Operand pack_weights() {
-    const uint32_t depth = 4 * depth4_, taps = this->taps(), channels = product_.channels,
-                   columns = product_.columns;
-    const auto from = [=, at = product_.weight_at](uint32_t i) {
-      const uint32_t channel = i / 4 % depth, tap = i / 4 / depth % taps,
-                     column = i / 4 / depth / taps * 4 + i % 4;
-      return channel < channels && column < columns ? at(tap, channel, column) : kNone;
-    };
-    return lowering_.pack_weights(node_.inputs[1], uint64_t{blocks_} * taps * depth * 4, from);
-  }
-
-  gpu::Operand pack_bias() {
-    return lowering_.pack_weights(
-        node_.inputs[2], uint64_t{blocks_} * 4,
-        [columns = product_.columns](uint32_t i) { return i < columns ? i : kNone; });
   }
 
   std::string bias_of(const std::string& block) const {
@@ -149,7 +127,7 @@ class Writer {
       const std::string n = number(i),
                         offset = sharing_ == Sharing::Lanes ? number(4 * i) + "u + lane" : n + "u",
                         row = "min(row + " + offset + ", P.rows - 1u)";
-      if (product_.window == nullptr) {
+      if (!product_.window) {
         text += "  let e" + n + " = " + row + " * P.channels;\n";
         continue;
       }
@@ -168,8 +146,7 @@ class Writer {
       const std::string n = number(i),
                         load = half_ ? "half4_0(e" + n + " + k * 4u)" : "load4(e" + n + " + k * 4u, k * 4u)";
       text += "    let v" + n + " = " +
-              (product_.window == nullptr ? load : "select(" + type + "(0), " + load + ", inside" + n + ")") +
-              ";\n";
+              (!product_.window ? load : "select(" + type + "(0), " + load + ", inside" + n + ")") + ";\n";
     }
     return text + add_products(type) + "  }\n";
   }
@@ -213,22 +190,6 @@ class Writer {
     return text + inner + "  }\n  }\n";
   }
 
-  void add_window_params() {
-    const Window& window = *product_.window;
-    kernel_.param("out_h", static_cast<uint32_t>(window.y.output));
-    kernel_.param("out_w", static_cast<uint32_t>(window.x.output));
-    kernel_.param_i32("in_h", window.y.input);
-    kernel_.param_i32("in_w", window.x.input);
-    kernel_.param_i32("kernel_y", window.y.kernel);
-    kernel_.param_i32("kernel_x", window.x.kernel);
-    kernel_.param_i32("stride_y", window.y.stride);
-    kernel_.param_i32("stride_x", window.x.stride);
-    kernel_.param_i32("dilation_y", window.y.dilation);
-    kernel_.param_i32("dilation_x", window.x.dilation);
-    kernel_.param_i32("pad_top", window.y.pad_before);
-    kernel_.param_i32("pad_left", window.x.pad_before);
-  }
-
   Result<void> emit_registers() {
     std::string text = "@compute @workgroup_size(" + number(kWorkgroup) +
                        ") fn main(@builtin(global_invocation_id) id: vec3u" +
@@ -240,7 +201,7 @@ class Writer {
                        "  var at = P.base1 + block * P.depth4 * 4u * P.taps;\n" +
                        row_starts() + "  let bias = " + bias_of("block") + ";\n";
     for (uint32_t i = 0; i < tile_rows_; ++i) text += "  var s" + number(i) + " = bias;\n";
-    text += product_.window == nullptr ? sums() : taps_around(sums());
+    text += !product_.window ? sums() : taps_around(sums());
     for (uint32_t i = 0; i < tile_rows_; ++i)
       text += "  store(row + " + number(i) + "u, block * 4u, s" + number(i) + ");\n";
     kernel_.text += text + "}\n";
@@ -256,7 +217,7 @@ class Writer {
                        "(i); }\nfn bias(block: u32) -> vec4f { return " + bias_of("block") +
                        "; }\nfn load(row: u32, tap: u32, k: u32) -> X4 {\n"
                        "  if (row >= P.rows || k >= P.depth4) { return X4(0); }\n";
-    if (product_.window == nullptr)
+    if (!product_.window)
       text += "  let e = row * P.channels";
     else
       text +=
@@ -315,7 +276,7 @@ var<workgroup> ws: array<X4, 128>;
 
   Lowering& lowering_;
   const Node& node_;
-  const TiledProduct& product_;
+  const gpu::Product& product_;
   const Sharing sharing_;
   const uint32_t tile_rows_;
   const uint32_t loads_;  // rows that one invocation loads
@@ -329,7 +290,7 @@ var<workgroup> ws: array<X4, 128>;
 
 }  // namespace
 
-Result<void> emit_tiled(Lowering& lowering, const Node& node, const TiledProduct& product) {
+Result<void> emit_tiled(Lowering& lowering, const Node& node, const gpu::Product& product) {
   return Writer(lowering, node, product).emit();
 }
 

@@ -4,7 +4,9 @@ import { LinnetError } from '../errors.js';
 import type { LoadRequest } from '../protocol.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
-import { type CpuRunner, openWebGpu, WebGpuReplay } from './webgpu.js';
+import type { CpuRunner } from './host.js';
+import { openWebGl2 } from './webgl2.js';
+import { openWebGpuHost } from './webgpu.js';
 
 /** What the worker runs in place of a session of the engine. */
 export interface GpuModel {
@@ -61,30 +63,31 @@ export async function openOnGpu(
   compileModule: (url: string) => Promise<WebAssembly.Module>,
   onLost: (error: LinnetError) => void,
 ): Promise<GpuModel> {
-  const [{ device, target }, compiler] = await Promise.all([
-    openWebGpu(),
+  const [host, compiler] = await Promise.all([
+    request.backend === 'webgl2' ? openWebGl2() : openWebGpuHost(),
     compileModule(new URL('linnet-gpu.wasm', request.assets).href).then((module) => GpuCompiler.create(module)),
   ]);
+  const { target } = host;
   // An emulated GPU computes in f32 whatever it stores.
   const { precision } = request;
-  const f16 = precision === 'f16' || (precision === 'auto' && target.f16Arithmetic && !target.software);
+  const f16 = target.f16 || precision === 'f16' || (precision === 'auto' && target.f16Arithmetic && !target.software);
   const graph = engine.openGraph(model, request.batch, request.inputShapes);
   try {
     const plan = compiler.compile(graph.words, { ...target, f16 });
     const inputs = engine.compileNodes(graph.handle, 1, 0);
     const parts = new CpuParts(engine, graph.handle, plan);
-    const replay = await WebGpuReplay.create(device, plan, parts, (piece) => {
+    const replay = await host.replay(plan, parts, (piece) => {
       const { source } = plan.pieces[piece]!;
       return compiler.pack(piece, source === noSource ? null : graph.constant(source));
     });
-    let closed = false;
-    void device.lost.then(({ reason, message }) => {
-      if (!closed) onLost(new LinnetError('DeviceLost', `${reason}: ${message}`));
-    });
-    device.onuncapturederror = ({ error }) =>
-      onLost(new LinnetError(error instanceof GPUOutOfMemoryError ? 'OutOfMemory' : 'GpuFailed', error.message));
-    const views = () =>
-      inputs.description.inputs.map(({ address, bytes }) => engine.bytes.subarray(address, address + bytes) as Uint8Array<ArrayBuffer>);
+    host.watch(onLost);
+    // Made anew when the engine's memory has grown.
+    let views: Uint8Array<ArrayBuffer>[] = [];
+    const inputBytes = () => {
+      if (views[0]?.buffer !== engine.bytes.buffer)
+        views = inputs.description.inputs.map(({ address, bytes }) => engine.bytes.subarray(address, address + bytes) as Uint8Array<ArrayBuffer>);
+      return views;
+    };
     return {
       session: inputs.handle,
       precision: f16 ? 'f16' : 'f32',
@@ -99,16 +102,15 @@ export async function openOnGpu(
         weights: plan.weightsBytes,
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
-      run: (outputs) => replay.run(views(), outputs),
+      run: (outputs) => replay.run(inputBytes(), outputs),
       destroy: () => {
-        closed = true;
         parts.close();
         replay.destroy();
-        device.destroy();
+        host.close();
       },
     };
   } catch (error) {
-    device.destroy();
+    host.close();
     throw error;
   } finally {
     engine.close(graph.handle);

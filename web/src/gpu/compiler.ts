@@ -10,9 +10,10 @@ import {
   GpuPiece,
   GpuSetup,
   GpuShader,
+  GpuTexture as Texture,
   PortInfo,
 } from '../generated/abi.js';
-import type { TensorInfo } from '../types.js';
+import type { DType, TensorInfo } from '../types.js';
 import { dtypes } from '../worker/engine.js';
 import { type Printed, wasiImports } from '../worker/wasi.js';
 
@@ -25,7 +26,7 @@ interface GpuModuleExports extends GpuExports {
 export interface GpuTarget {
   readonly api: number;
   readonly software: boolean;
-  /** Whether to store tensors and weights as f16, and whether shaders can compute in it. */
+  /** Whether tensors and weights are stored as f16, and whether shaders can compute in it. */
   readonly f16: boolean;
   readonly f16Arithmetic: boolean;
   /** The least and the most invocations of a subgroup; 0 where shaders cannot use them. */
@@ -33,9 +34,19 @@ export interface GpuTarget {
   readonly maxSubgroup: number;
   readonly maxBindingBytes: number;
   readonly maxWorkgroups: number;
+  readonly maxTextureSize: number;
 }
 
-/** An input or output, and where it lies: a byte of the arena, or of the weights. */
+/** A texture of WebGL2: texels of `lanes` elements. */
+export interface GpuTexture {
+  readonly width: number;
+  readonly height: number;
+  readonly layers: number;
+  readonly lanes: number;
+  readonly dtype: DType;
+}
+
+/** An input or output, and where it lies: a byte of the arena, or of the weights; on WebGL2 4 times its texture's number. */
 export interface GpuPort extends TensorInfo {
   readonly bytes: number;
   readonly place: number;
@@ -66,6 +77,7 @@ export interface GpuPlan {
   readonly shaders: readonly string[];
   readonly pieces: readonly GpuWeightPiece[];
   readonly cpuParts: readonly CpuPart[];
+  readonly textures: readonly GpuTexture[];
   /** The parameters of all dispatches, and the most bytes that one reads. */
   readonly params: Uint8Array<ArrayBuffer>;
   readonly mostParamBytes: number;
@@ -108,6 +120,7 @@ export class GpuCompiler {
     view.setUint32(setup + GpuSetup.min_subgroup, target.minSubgroup, true);
     view.setUint32(setup + GpuSetup.max_subgroup, target.maxSubgroup, true);
     view.setUint32(setup + GpuSetup.max_workgroups, target.maxWorkgroups, true);
+    view.setUint32(setup + GpuSetup.max_texture_size, target.maxTextureSize, true);
     this.#bytes(view.getUint32(setup + GpuSetup.words, true), words.length).set(words);
     return this.#describe(this.#must((e) => e.gpu_compile()));
   }
@@ -162,6 +175,13 @@ export class GpuCompiler {
           outputs: all.slice(inputs),
         };
       }),
+      textures: list(GpuInfo.textures, GpuInfo.texture_count, Texture.sizeof, (at) => ({
+        width: u32(at + Texture.width),
+        height: u32(at + Texture.height),
+        layers: u32(at + Texture.layers),
+        lanes: u32(at + Texture.lanes),
+        dtype: dtypes[u32(at + Texture.dtype)]!,
+      })),
       params: this.#bytes(u32(info + GpuInfo.params), u32(info + GpuInfo.params_bytes)).slice(),
       mostParamBytes: u32(info + GpuInfo.most_param_bytes),
       arenaBytes: u32(info + GpuInfo.arena_bytes),

@@ -3,6 +3,7 @@
 import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
 import type { CpuPart, GpuPlan, GpuPort, GpuTarget } from './compiler.js';
+import { type CpuRunner, emulated, type GpuHost, type Pack, type Replay } from './host.js';
 
 /** A device, and what plans are to know of its adapter. */
 export interface WebGpuDevice {
@@ -10,14 +11,6 @@ export interface WebGpuDevice {
   readonly target: GpuTarget;
   /** Vendor, architecture and description, for people and for remembered choices. */
   readonly adapter: string;
-}
-
-/** Runs nodes on the CPU, between a plan's parts. */
-export interface CpuRunner {
-  /** Where an operand's bytes go. */
-  readonly input: (part: number, index: number) => Uint8Array;
-  readonly run: (part: number) => void;
-  readonly output: (part: number, index: number) => Uint8Array;
 }
 
 // Newer than the types.
@@ -29,8 +22,6 @@ interface AdapterInfo {
   readonly subgroupMinSize?: number;
   readonly subgroupMaxSize?: number;
 }
-
-const emulated = /swiftshader|llvmpipe|lavapipe|software|basic render/i;
 
 /** Asks for the fastest adapter with all that its limits allow. Rejects with UnsupportedHost where there is none. */
 export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gpu): Promise<WebGpuDevice> {
@@ -59,6 +50,29 @@ export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gp
       software: isFallbackAdapter === true || emulated.test(name),
       maxBindingBytes: Math.min(maxStorageBufferBindingSize, maxBufferSize),
       maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+      maxTextureSize: 0,
+    },
+  };
+}
+
+/** The same as a host of plans. */
+export async function openWebGpuHost(): Promise<GpuHost> {
+  const { device, adapter, target } = await openWebGpu();
+  let closed = false;
+  return {
+    adapter,
+    target,
+    replay: (plan, cpu, pack) => WebGpuReplay.create(device, plan, cpu, pack),
+    watch: (onLost) => {
+      void device.lost.then(({ reason, message }) => {
+        if (!closed) onLost(new LinnetError('DeviceLost', `${reason}: ${message}`));
+      });
+      device.onuncapturederror = ({ error }) =>
+        onLost(new LinnetError(error instanceof GPUOutOfMemoryError ? 'OutOfMemory' : 'GpuFailed', error.message));
+    },
+    close: () => {
+      closed = true;
+      device.destroy();
     },
   };
 }
@@ -87,7 +101,7 @@ async function checked<T>(device: GPUDevice, what: string, create: () => T | Pro
   return result as T;
 }
 
-export class WebGpuReplay {
+export class WebGpuReplay implements Replay {
   readonly #offsets = new Uint32Array(1);
   #pipelines: readonly GPUComputePipeline[] = [];
   // Results on their way back: of the model, and of the largest step on the CPU.
@@ -118,7 +132,7 @@ export class WebGpuReplay {
     device: GPUDevice,
     plan: GpuPlan,
     cpu: CpuRunner,
-    pack: (piece: number) => Uint8Array<ArrayBuffer>,
+    pack: Pack,
   ): Promise<WebGpuReplay> {
     const replay = await checked(device, 'the buffers of the model', () => {
       const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;

@@ -1,5 +1,5 @@
-// Every op's cases on WebGPU, in Chromium with a software adapter, against the reference kernels. known_gaps/webgpu.txt
-// lists the cases that run on the CPU.
+// Every op's cases on WebGPU and WebGL2, in Chromium with GPUs in software, against the reference kernels.
+// known_gaps/<backend>.txt lists the cases that run on the CPU.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,24 +13,29 @@ import { bundleTypeScript } from '../../web/test/bundle.mjs';
 
 const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array, i8: Int8Array, u8: Uint8Array };
 
-const folder = mkdtempSync(join(tmpdir(), 'linnet-webgpu-'));
+const folder = mkdtempSync(join(tmpdir(), 'linnet-gpus-'));
 // Kernels differ by what a GPU is like, and all of them run on the emulated one. f16 has 11 bits.
 const targets = [];
-for (const [name, least] of [['webgpu-software', 0], ['webgpu-hardware', 0], ['webgpu-f16', 4e-3]]) {
+const kinds = [['software', 0], ['hardware', 0], ['f16', 4e-3]];
+for (const [backend, kind, least] of ['webgpu', 'webgl2'].flatMap((api) => kinds.map((kind) => [api, ...kind]))) {
+  const name = `${backend}-${kind}`;
   mkdirSync(join(folder, name));
   await execute('linnet_optest', ['--export-gpu', join(folder, name), name]);
-  targets.push({ name, least, cases: JSON.parse(readFileSync(join(folder, name, 'cases.json'), 'utf8')) });
+  targets.push({ backend, name, least, cases: JSON.parse(readFileSync(join(folder, name, 'cases.json'), 'utf8')) });
 }
-const gaps = sourceText('tests/known_gaps/webgpu.txt').split('\n').filter((line) => line && !line.startsWith('#'));
+const gapsOf = (backend) =>
+  sourceText(`tests/known_gaps/${backend}.txt`).split('\n').filter((line) => line && !line.startsWith('#'));
 
 let browser, server, page;
 before(async () => {
   browser = await launch({ flags: gpuFlags });
+  const bundle = async (name) => readFileSync(fileURLToPath(await bundleTypeScript(`web/src/gpu/${name}.ts`)));
   server = await startServer({
     documents: {
       '/cases.html': '<!doctype html><script type="module" src="/gpu_page.js"></script>',
       '/gpu_page.js': sourceText('tests/ops/gpu_page.js'),
-      '/replay.js': readFileSync(fileURLToPath(await bundleTypeScript('web/src/gpu/webgpu.ts'))),
+      '/webgpu.js': await bundle('webgpu'),
+      '/webgl2.js': await bundle('webgl2'),
     },
     mounts: [['/cases/', folder]],
   });
@@ -45,16 +50,16 @@ after(async () => {
 });
 
 test('the known gaps are the cases with steps on the CPU', () => {
-  for (const { cases } of targets)
-    assert.deepEqual(cases.filter(({ plan }) => plan.cpu.length > 0).map(({ name }) => name), gaps);
+  for (const { backend, cases } of targets)
+    assert.deepEqual(cases.filter(({ plan }) => plan.cpu.length > 0).map(({ name }) => name), gapsOf(backend));
 });
 
 async function runCase(target, number) {
   const { plan, values, tolerance } = target.cases[number];
   const files = plan.inputs.map((port) => `/cases/${target.name}/${values[port.name].file}`);
   const outputs = await page.evaluate(
-    ([a, b, c]) => runCase(a, b, c),
-    [plan, `/cases/${target.name}/${number}_weights.bin`, files],
+    (given) => runCase(...given),
+    [target.backend, plan, `/cases/${target.name}/${number}_weights.bin`, files],
   );
   plan.outputs.forEach((port, i) => {
     const { dtype, file } = values[port.name];

@@ -1,0 +1,113 @@
+// Models on WebGPU and WebGL2 in Chromium, on GPUs in software, against the same models on WebAssembly.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { imagesFolder, linnet, missing, modelsFolder } from '../differential/linnet.mjs';
+import { relativeError } from '../differential/tensors.mjs';
+import { gpuFlags, launch, modelDocuments, nativeRun, openPackagePage, runInPage, startServer } from './harness.mjs';
+import { smallClassifier } from './small_models.mjs';
+
+const tolerance = 1e-3;
+const made = mkdtempSync(join(tmpdir(), 'linnet-gpus-'));
+let browser, server, page;
+
+before(async () => {
+  browser = await launch({ flags: gpuFlags });
+  server = await startServer({ documents: modelDocuments('/small', smallClassifier()), mounts: [['/made/', made]] });
+  page = await openPackagePage(browser, server.url);
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+  rmSync(made, { recursive: true, force: true });
+});
+
+// Fills every input with the same drawn values.
+async function drawn(url) {
+  const inputs = await page.evaluate(async (from) => {
+    const model = await linnet.loadModel(from, { backend: 'wasm', threads: 1 });
+    const list = model.inputs.map(({ name, shape, dtype }) => ({ name, dtype, size: shape.reduce((a, b) => a * b, 1) }));
+    await model.dispose();
+    return list;
+  }, url);
+  let state = 1;
+  const draw = () => ((state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) / 0x7fffffff) * 2 - 1;
+  const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array, u8: Uint8Array };
+  return Object.fromEntries(inputs.map(({ name, dtype, size }) => [name, new arrays[dtype](size).map(dtype === 'f32' ? draw : () => 1)]));
+}
+
+async function compare(url, backend) {
+  const inputs = await drawn(url);
+  const expected = await runInPage(page, url, inputs, { backend: 'wasm', threads: 1 });
+  const actual = await runInPage(page, url, inputs, { backend }, 4);
+  assert.equal(actual.backend, backend);
+  assert.deepEqual(
+    actual.outputs.map(({ name, shape }) => [name, shape]),
+    expected.outputs.map(({ name, shape }) => [name, shape]),
+  );
+  expected.outputs.forEach(({ data, name }, i) => {
+    const error = relativeError(actual.outputs[i].data, data);
+    assert.ok(error <= tolerance, `${name} is off by ${error} of its range`);
+  });
+  assert.deepEqual([actual.allocations, actual.growth], [0, 0], 'allocations of three runs');
+  assert.deepEqual(page.problems, []);
+}
+
+for (const backend of ['webgpu', 'webgl2']) {
+  test(`a small model gives on ${backend} what it gives on WebAssembly`, () => compare('/small/model.json', backend));
+
+  for (const name of ['mobilenet_v1_0.25_224', 'mobilenet_v2_1.0_224', 'squeezenet1.1_224']) {
+    const skip = missing(join(modelsFolder, name));
+    test(`${name} gives on ${backend} what it gives on WebAssembly`, { skip }, () => compare(`/models/${name}/model.json`, backend));
+  }
+
+  {
+    const name = 'mobilenet_v1_0.25_224';
+    const skip = missing(join(modelsFolder, name)) || missing(imagesFolder);
+    test(`${name} sees in f16 on ${backend} what it sees in f32`, { skip }, async () => {
+      const { images } = JSON.parse(readFileSync(join(imagesFolder, 'labels.json'), 'utf8'));
+      const photos = Object.keys(images).sort().slice(0, 30);
+      const [exact, half] = await page.evaluate(
+        async ([url, names, backend]) => {
+          const answers = [];
+          for (const precision of ['f32', 'f16']) {
+            const model = await linnet.loadModel(url, { backend, precision });
+            const best = [];
+            for (const photo of names) {
+              const image = await (await fetch(`/photos/${photo}`)).blob();
+              const scores = Object.values(await model.runImage(image))[0];
+              best.push(scores.indexOf(scores.reduce((a, b) => Math.max(a, b))));
+            }
+            answers.push({ best, arena: model.memory().arena });
+            await model.dispose();
+          }
+          return answers;
+        },
+        [`/models/${name}/model.json`, photos, backend],
+      );
+      assert.ok(half.arena < exact.arena);
+      const same = half.best.filter((best, i) => best === exact.best[i]).length;
+      assert.ok(same >= 29, `${same} of 30 photos are seen as the same`);
+    });
+  }
+
+  // The engine's own answers are those of codes; on a GPU the same weights are floats.
+  for (const [precision, ...flags] of [['fp16'], ['int8', '--calibrate', imagesFolder, '--limit', '4']]) {
+    const model = join(modelsFolder, 'mobilenet_v1_0.25_224');
+    const skip = missing(model) || missing(imagesFolder);
+    test(`a model of ${precision} weights runs on ${backend} as in f32`, { skip }, async () => {
+      const folder = join(made, backend, precision);
+      mkdirSync(folder, { recursive: true });
+      await linnet('quantize', model, `--${precision}`, ...flags, '-o', folder);
+      const native = await nativeRun(folder, '--f32');
+      const actual = await runInPage(page, `/made/${backend}/${precision}/model.json`, native.inputs, { backend }, 2);
+      native.outputs.forEach(({ data, name }, i) => {
+        const error = relativeError(actual.outputs[i].data, data);
+        assert.ok(error <= tolerance, `${name} is off by ${error} of its range`);
+      });
+      assert.deepEqual(page.problems, []);
+    });
+  }
+}

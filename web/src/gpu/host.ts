@@ -1,0 +1,37 @@
+// What the hosts of GPU plans have in common.
+import type { LinnetError } from '../errors.js';
+import type { GpuPlan, GpuTarget } from './compiler.js';
+
+/** Runs nodes on the CPU, between a plan's parts. */
+export interface CpuRunner {
+  /** Where an operand's bytes go. */
+  readonly input: (part: number, index: number) => Uint8Array;
+  readonly run: (part: number) => void;
+  readonly output: (part: number, index: number) => Uint8Array;
+}
+
+/** Gives the packed bytes of a piece of the weights, good until the next one. */
+export type Pack = (piece: number) => Uint8Array<ArrayBuffer>;
+
+/** A plan in place. */
+export interface Replay {
+  /** One inference: puts the inputs' bytes in, and the outputs' into `outputs`. */
+  readonly run: (inputs: readonly Uint8Array<ArrayBuffer>[], outputs: readonly Uint8Array[]) => Promise<void>;
+  readonly destroy: () => void;
+}
+
+/** A GPU through one API. */
+export interface GpuHost {
+  /** What plans are to know of it. */
+  readonly target: GpuTarget;
+  /** Vendor, architecture and description, for people and for remembered choices. */
+  readonly adapter: string;
+  readonly replay: (plan: GpuPlan, cpu: CpuRunner, pack: Pack) => Promise<Replay>;
+  /** Has `onLost` told when the GPU is lost, and of what it reports as errors. */
+  readonly watch: (onLost: (error: LinnetError) => void) => void;
+  /** Gives everything back, and reports nothing more. */
+  readonly close: () => void;
+}
+
+/** Names of adapters that compute on the CPU. */
+export const emulated = /swiftshader|llvmpipe|lavapipe|software|basic render/i;

@@ -1,0 +1,371 @@
+// Replays a plan on WebGL2, without a canvas on the page: textures, programs and framebuffers are made once; a run binds
+// and draws as the words say, and reads back the outputs alone.
+import { LinnetError } from '../errors.js';
+import { Abi } from '../generated/abi.js';
+import type { DType } from '../types.js';
+import type { GpuPlan, GpuTexture } from './compiler.js';
+import { type CpuRunner, emulated, type GpuHost, type Pack, type Replay } from './host.js';
+
+type Gl = WebGL2RenderingContext;
+type Elements = Float32Array | Int32Array | Uint8Array | Int8Array;
+
+const vertices = `#version 300 es
+void main() { gl_Position = vec4(gl_VertexID == 1 ? 3 : -1, gl_VertexID == 2 ? 3 : -1, 0, 1); }`;
+const weightsUnit = 15;
+
+const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+const lostError = () => new LinnetError('DeviceLost', 'the WebGL2 context was lost');
+
+/** How texels of a type lie on both sides. Results are read back as four words a texel. */
+interface Format {
+  readonly internal: readonly number[]; // by lanes
+  readonly external: readonly number[];
+  readonly type: number;
+  readonly readFormat: number;
+  readonly readType: number;
+  readonly view: new (buffer: ArrayBuffer, offset: number, length: number) => Elements;
+}
+
+function formatOf(gl: Gl, dtype: DType, half: boolean): Format {
+  const floats = { external: [0, gl.RED, gl.RG, gl.RGB, gl.RGBA], readFormat: gl.RGBA, readType: gl.FLOAT };
+  const whole = { external: [0, 0, 0, 0, gl.RGBA_INTEGER], readFormat: gl.RGBA_INTEGER };
+  const only = (format: number) => [0, 0, 0, 0, format];
+  switch (dtype) {
+    case 'f32':
+      // Images come as they are; what is drawn is half as exact where the device draws nothing better.
+      return { ...floats, internal: [0, gl.R32F, gl.RG32F, gl.RGB32F, half ? gl.RGBA16F : gl.RGBA32F], type: gl.FLOAT, view: Float32Array };
+    case 'f16':
+      // Only shaders meet it.
+      return { ...floats, internal: only(gl.RGBA16F), type: gl.FLOAT, view: Float32Array };
+    case 'i32':
+      return { ...whole, internal: only(gl.RGBA32I), type: gl.INT, readType: gl.INT, view: Int32Array };
+    case 'i8':
+      return { ...whole, internal: only(gl.RGBA8I), type: gl.BYTE, readType: gl.INT, view: Int8Array };
+    default:
+      return { ...whole, internal: only(gl.RGBA8UI), type: gl.UNSIGNED_BYTE, readType: gl.UNSIGNED_INT, view: Uint8Array };
+  }
+}
+
+/** Opens a context of its own. Rejects with UnsupportedHost where there is none that can draw numbers. */
+export async function openWebGl2(): Promise<GpuHost> {
+  const canvas = new OffscreenCanvas(1, 1);
+  const gl = canvas.getContext('webgl2', { alpha: false, antialias: false, depth: false, powerPreference: 'high-performance' });
+  if (!gl) throw new LinnetError('UnsupportedHost', 'this browser gives no WebGL2 context');
+  const half = !gl.getExtension('EXT_color_buffer_float');
+  if (half && !gl.getExtension('EXT_color_buffer_half_float'))
+    throw new LinnetError('UnsupportedHost', 'this GPU draws no floating-point numbers in WebGL2');
+  const named = gl.getExtension('WEBGL_debug_renderer_info');
+  const adapter = String(gl.getParameter(named?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+  let closed = false;
+  return {
+    adapter,
+    target: {
+      api: Abi.kGpuApiWebGl2,
+      f16: half,
+      f16Arithmetic: false,
+      software: emulated.test(adapter) && gl.getParameter(gl.MAX_DRAW_BUFFERS) >= 8,
+      maxBindingBytes: 0,
+      maxWorkgroups: 0,
+      maxTextureSize: gl.getParameter(gl.MAX_TEXTURE_SIZE),
+    },
+    replay: (plan, cpu, pack) => WebGl2Replay.create(gl, half, plan, cpu, pack),
+    watch: (onLost) =>
+      canvas.addEventListener('webglcontextlost', () => {
+        if (!closed) onLost(lostError());
+      }),
+    close: () => {
+      closed = true;
+      // Contexts are few; this one goes at once.
+      gl.getExtension('WEBGL_lose_context')?.loseContext();
+    },
+  };
+}
+
+/** A texture, and what draws into it. */
+interface Surface extends GpuTexture {
+  readonly format: Format;
+  readonly texture: WebGLTexture;
+  readonly frame: WebGLFramebuffer | null;
+}
+
+export class WebGl2Replay implements Replay {
+  readonly #surfaces: readonly Surface[];
+  readonly #weights: WebGLTexture;
+  readonly #params: WebGLBuffer;
+  readonly #readback: WebGLBuffer;
+  #readbackBytes = 0;
+  #programs: readonly WebGLProgram[] = [];
+  // What is bound, by unit.
+  readonly #bound = new Int32Array(weightsUnit);
+  // Bytes last uploaded, and the same memory as elements.
+  readonly #views = new Map<Uint8Array, Elements>();
+  // How long the GPU has been busy with a run of late.
+  #busy = 0;
+
+  private constructor(
+    private readonly gl: Gl,
+    half: boolean,
+    private readonly plan: GpuPlan,
+    private readonly cpu: CpuRunner,
+  ) {
+    this.#surfaces = plan.textures.map((texture) => this.#surface(texture, formatOf(gl, texture.dtype, half)));
+    this.#weights = this.#texture(gl.TEXTURE_2D);
+    gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA32F, Abi.kGpuWeightsWidth, Math.max(1, Math.ceil(plan.weightsBytes / 16 / Abi.kGpuWeightsWidth)));
+    this.#params = gl.createBuffer()!;
+    gl.bindBuffer(gl.UNIFORM_BUFFER, this.#params);
+    // Each draw sees as many bytes from its offset on, the last one too.
+    gl.bufferData(gl.UNIFORM_BUFFER, plan.params.length + plan.mostParamBytes, gl.STATIC_DRAW);
+    gl.bufferSubData(gl.UNIFORM_BUFFER, 0, plan.params);
+    this.#readback = gl.createBuffer()!;
+  }
+
+  /** Makes textures and programs, and fills the weights: shaders compile meanwhile, where the browser can do that. */
+  static async create(gl: Gl, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
+    const replay = new WebGl2Replay(gl, half, plan, cpu);
+    const programs = replay.#startPrograms();
+    plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
+    await replay.#endPrograms(programs);
+    if (gl.isContextLost()) throw lostError();
+    const error = gl.getError();
+    if (error === gl.OUT_OF_MEMORY) throw new LinnetError('OutOfMemory', 'the textures of the model do not fit the GPU');
+    if (error !== gl.NO_ERROR) throw new LinnetError('GpuFailed', `the textures of the model: WebGL error ${error}`);
+    return replay;
+  }
+
+  async run(inputs: readonly Uint8Array<ArrayBuffer>[], outputs: readonly Uint8Array[]): Promise<void> {
+    const { gl, plan } = this;
+    if (gl.isContextLost()) throw lostError();
+    for (let i = 0; i < inputs.length; ++i) this.#upload(plan.inputs[i]!.place, inputs[i]!);
+    gl.activeTexture(gl.TEXTURE0 + weightsUnit);
+    gl.bindTexture(gl.TEXTURE_2D, this.#weights);
+    this.#bound.fill(-1);
+    const code = plan.words;
+    let shader = -1;
+    for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
+      if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) {
+        await this.#runOnCpu(code[at + 1]!);
+        this.#bound.fill(-1);
+      } else {
+        if (shader !== code[at + 1]) gl.useProgram(this.#programs[(shader = code[at + 1]!)]!);
+        this.#draw(at);
+      }
+    }
+    let bytes = 0;
+    for (const { place } of plan.outputs) bytes = this.#download(place, bytes);
+    await this.#finished();
+    bytes = 0;
+    for (let i = 0; i < outputs.length; ++i) bytes = this.#take(plan.outputs[i]!.place, bytes, outputs[i]!);
+    if (gl.isContextLost()) throw lostError();
+  }
+
+  destroy(): void {
+    const { gl } = this;
+    for (const { texture, frame } of this.#surfaces) {
+      gl.deleteTexture(texture);
+      gl.deleteFramebuffer(frame);
+    }
+    gl.deleteTexture(this.#weights);
+    for (const buffer of [this.#params, this.#readback]) gl.deleteBuffer(buffer);
+    for (const program of this.#programs) gl.deleteProgram(program);
+  }
+
+  // --- What is made once
+
+  #texture(target: number): WebGLTexture {
+    const { gl } = this;
+    const texture = gl.createTexture()!;
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(target, texture);
+    gl.texParameteri(target, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+    gl.texParameteri(target, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+    return texture;
+  }
+
+  #surface(spec: GpuTexture, format: Format): Surface {
+    const { gl } = this;
+    const texture = this.#texture(gl.TEXTURE_2D_ARRAY);
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format.internal[spec.lanes]!, spec.width, spec.height, spec.layers);
+    if (spec.lanes < 4) return { ...spec, format, texture, frame: null };
+    const frame = gl.createFramebuffer()!;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+    const targets = Array.from({ length: spec.layers }, (_, layer) => gl.COLOR_ATTACHMENT0 + layer);
+    targets.forEach((target, layer) => gl.framebufferTextureLayer(gl.FRAMEBUFFER, target, texture, 0, layer));
+    gl.drawBuffers(targets);
+    return { ...spec, format, texture, frame };
+  }
+
+  #startPrograms(): WebGLProgram[] {
+    const { gl } = this;
+    const compiled = (type: number, text: string) => {
+      const shader = gl.createShader(type)!;
+      gl.shaderSource(shader, text);
+      gl.compileShader(shader);
+      return shader;
+    };
+    const vertex = compiled(gl.VERTEX_SHADER, vertices);
+    const programs = this.plan.shaders.map((text) => {
+      const program = gl.createProgram()!;
+      const fragment = compiled(gl.FRAGMENT_SHADER, text);
+      gl.attachShader(program, vertex);
+      gl.attachShader(program, fragment);
+      gl.linkProgram(program);
+      // They go with the program.
+      gl.deleteShader(fragment);
+      return program;
+    });
+    gl.deleteShader(vertex);
+    gl.flush();
+    return (this.#programs = programs);
+  }
+
+  // Asking for the result of a link waits for it: where the browser can tell that it is there, that is asked first.
+  async #endPrograms(programs: readonly WebGLProgram[]): Promise<void> {
+    const { gl } = this;
+    const parallel = gl.getExtension('KHR_parallel_shader_compile');
+    for (const program of programs) {
+      while (parallel && !gl.getProgramParameter(program, parallel.COMPLETION_STATUS_KHR) && !gl.isContextLost()) await sleep(1);
+      if (gl.isContextLost()) throw lostError();
+      if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
+        const [, fragment] = gl.getAttachedShaders(program)!;
+        throw new LinnetError('GpuFailed', `a shader of the model: ${gl.getProgramInfoLog(program)} ${gl.getShaderInfoLog(fragment!)}`);
+      }
+      gl.useProgram(program);
+      for (let unit = 0; unit < weightsUnit; ++unit) {
+        const sampler = gl.getUniformLocation(program, `s${unit}`);
+        if (!sampler) break;
+        gl.uniform1i(sampler, unit);
+      }
+      gl.uniform1i(gl.getUniformLocation(program, 'w'), weightsUnit);
+    }
+  }
+
+  #fillWeights(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const { gl } = this;
+    gl.bindTexture(gl.TEXTURE_2D, this.#weights);
+    const elements = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    const width = Abi.kGpuWeightsWidth;
+    // The rest of a row, whole rows, the beginning of one.
+    for (let texel = offset / 16, at = 0; at < elements.length; ) {
+      const column = texel % width;
+      const left = (elements.length - at) / 4;
+      const columns = Math.min(width - column, left);
+      const rows = column === 0 ? Math.max(1, Math.floor(left / width)) : 1;
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, column, Math.floor(texel / width), columns, rows, gl.RGBA, gl.FLOAT, elements, at);
+      texel += columns * rows;
+      at += 4 * columns * rows;
+    }
+  }
+
+  // --- What a run does
+
+  #draw(at: number): void {
+    const { gl, plan } = this;
+    const code = plan.words;
+    const end = at + 1 + (code[at]! >>> 16);
+    gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, this.#params, code[at + 2]!, plan.mostParamBytes);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#surfaces[code[at + 3]!]!.frame);
+    gl.viewport(0, 0, code[at + 4]!, code[at + 5]!);
+    for (let unit = 0, word = at + 6; word < end; ++unit, ++word) {
+      if (this.#bound[unit] === code[word]) continue;
+      this.#bound[unit] = code[word]!;
+      gl.activeTexture(gl.TEXTURE0 + unit);
+      gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.#surfaces[code[word]!]!.texture);
+    }
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  #elements(bytes: Uint8Array<ArrayBuffer>, { view }: Format): Elements {
+    let elements = this.#views.get(bytes);
+    if (!elements) {
+      if (this.#views.size > 64) this.#views.clear();
+      elements = new view(bytes.buffer, bytes.byteOffset, bytes.length / (view as unknown as Float32ArrayConstructor).BYTES_PER_ELEMENT);
+      this.#views.set(bytes, elements);
+    }
+    return elements;
+  }
+
+  // Whole rows, the beginning of one, and a last texel that is not full.
+  #upload(place: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const { gl } = this;
+    const { texture, width, lanes, format } = this.#surfaces[place / 4]!;
+    const elements = this.#elements(bytes, format);
+    const texels = Math.floor(elements.length / lanes);
+    const rows = Math.floor(texels / width);
+    const put = (column: number, row: number, columns: number, count: number, source: Elements, at: number) =>
+      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, count, 1, format.external[lanes]!, format.type, source, at);
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+    this.#bound[0] = -1;
+    if (rows > 0) put(0, 0, width, rows, elements, 0);
+    if (texels % width > 0) put(0, rows, texels % width, 1, elements, rows * width * lanes);
+    if (elements.length > texels * lanes) {
+      const last = new format.view(new ArrayBuffer(16), 0, 4);
+      last.set(elements.subarray(texels * lanes));
+      put(texels % width, rows, 1, 1, last, 0);
+    }
+  }
+
+  // Has the rows of a texture that hold a result copied to the read-back's buffer at `at`; gives the end.
+  #download(place: number, at: number): number {
+    const { gl } = this;
+    const { frame, width, height, format } = this.#surfaces[place / 4]!;
+    const end = at + 16 * width * height;
+    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, this.#readback);
+    if (end > this.#readbackBytes) this.#growReadback();
+    gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
+    gl.readPixels(0, 0, width, height, format.readFormat, format.readType, at);
+    return end;
+  }
+
+  #growReadback(): void {
+    const size = (places: readonly number[]) =>
+      places.reduce((sum, place) => sum + 16 * this.#surfaces[place / 4]!.width * this.#surfaces[place / 4]!.height, 0);
+    const { outputs, cpuParts } = this.plan;
+    this.#readbackBytes = Math.max(size(outputs.map(({ place }) => place)), ...cpuParts.map(({ inputs }) => size(inputs)));
+    this.gl.bufferData(this.gl.PIXEL_PACK_BUFFER, this.#readbackBytes, this.gl.STREAM_READ);
+  }
+
+  // Takes what #download has copied, once it is there.
+  #take(place: number, at: number, to: Uint8Array): number {
+    const { gl } = this;
+    const { width, height, dtype } = this.#surfaces[place / 4]!;
+    if (dtype === 'f32' || dtype === 'i32') {
+      gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, at, to);
+    } else {
+      const words = new Int32Array(to.length);
+      gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, at, words);
+      to.set(words);
+    }
+    return at + 16 * width * height;
+  }
+
+  // Resolves when the GPU has done all that it was given. The event loop goes on meanwhile.
+  async #finished(): Promise<void> {
+    const { gl } = this;
+    const started = performance.now();
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    if (!fence) throw lostError();
+    gl.flush();
+    // Most of the time that the last run took passes in one sleep.
+    if (this.#busy > 2) await sleep(0.8 * this.#busy);
+    for (;;) {
+      const status = gl.clientWaitSync(fence, 0, 0);
+      if (status === gl.WAIT_FAILED || gl.isContextLost()) throw lostError();
+      if (status !== gl.TIMEOUT_EXPIRED) break;
+      await sleep(0);
+    }
+    gl.deleteSync(fence);
+    this.#busy = performance.now() - started;
+  }
+
+  async #runOnCpu(number: number): Promise<void> {
+    const { inputs, outputs } = this.plan.cpuParts[number]!;
+    let at = 0;
+    for (const place of inputs) at = this.#download(place, at);
+    await this.#finished();
+    at = 0;
+    for (let i = 0; i < inputs.length; ++i) at = this.#take(inputs[i]!, at, this.cpu.input(number, i));
+    this.cpu.run(number);
+    for (let i = 0; i < outputs.length; ++i) this.#upload(outputs[i]!, this.cpu.output(number, i) as Uint8Array<ArrayBuffer>);
+  }
+}

@@ -63,6 +63,8 @@ export async function openWebGl2(): Promise<GpuHost> {
       api: Abi.kGpuApiWebGl2,
       f16: half,
       f16Arithmetic: false,
+      minSubgroup: 0,
+      maxSubgroup: 0,
       software: emulated.test(adapter) && gl.getParameter(gl.MAX_DRAW_BUFFERS) >= 8,
       maxBindingBytes: 0,
       maxWorkgroups: 0,

@@ -18,10 +18,12 @@ class TreeBuilder {
   bool Uint64(uint64_t) { return false; }
   bool Double(double) { return false; }
   bool RawNumber(const char* text, unsigned length, bool) { return add(JsonTree::literal({text, length})); }
-  bool String(const char* text, unsigned length, bool) { return add(JsonTree::string({text, length})); }
+  bool String(const char* text, unsigned length, bool) {
+    return is_whole({text, length}) && add(JsonTree::string({text, length}));
+  }
   bool Key(const char* text, unsigned length, bool) {
     open_.back().keys_.emplace_back(text, length);
-    return true;
+    return is_whole({text, length});
   }
   bool StartObject() { return open(JsonTree::object()); }
   bool StartArray() { return open(JsonTree::array()); }
@@ -31,6 +33,12 @@ class TreeBuilder {
   JsonTree take() { return std::move(done_.front()); }
 
  private:
+  // Escapes can name half of a surrogate pair, which UTF-8 cannot hold.
+  static bool is_whole(std::string_view text) {
+    for (size_t i = 0; i + 1 < text.size(); ++i)
+      if (text[i] == '\xed' && static_cast<unsigned char>(text[i + 1]) >= 0xa0) return false;
+    return true;
+  }
   bool add(JsonTree value) {
     (open_.empty() ? done_ : open_.back().elements_).push_back(std::move(value));
     return true;
@@ -66,7 +74,8 @@ Result<JsonTree> JsonTree::parse(std::string_view text) {
   rapidjson::MemoryStream stream(text.data(), text.size());
   rapidjson::Reader reader;
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
-  CHECK(!reader.Parse<kFlags>(stream, builder).IsError());
+  if (reader.Parse<kFlags>(stream, builder).IsError())
+    return fail(ErrorCode::MalformedJson, "an escape in a text is half of a surrogate pair");
   return builder.take();
 }
 

@@ -38,6 +38,9 @@ TEST(JsonTree, ErrorsSayWhere) {
   ASSERT_FALSE(tree);
   EXPECT_NE(std::string_view(tree.error().detail()).find("line 2"), std::string_view::npos);
   EXPECT_FALSE(JsonTree::parse(std::string(200, '[')));
+  EXPECT_FALSE(JsonTree::parse(R"(["\ude00"])"));
+  EXPECT_FALSE(JsonTree::parse(R"({"\ud800":1})"));
+  EXPECT_TRUE(JsonTree::parse(R"(["\ud83d\ude00"])"));
 }
 
 }  // namespace

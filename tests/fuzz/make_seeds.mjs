@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { imageSeeds, npySeeds } from './seeds_binary.mjs';
 import { choiceRecordSeeds } from './seeds_live.mjs';
 import { planSeeds } from './seeds_plan.mjs';
-import { exprSeeds, textSeeds } from './seeds_text.mjs';
+import { exprSeeds, jsonSeeds, textSeeds } from './seeds_text.mjs';
 import { tfjsSeeds } from './seeds_tfjs.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'seeds');
@@ -17,6 +17,7 @@ const targets = {
   choice_record_fuzz: choiceRecordSeeds,
   expr_fuzz: exprSeeds,
   image_fuzz: imageSeeds,
+  json_tree_fuzz: jsonSeeds,
   npy_fuzz: npySeeds,
   plan_fuzz: planSeeds,
   text_fuzz: textSeeds,

@@ -1,4 +1,4 @@
-// Seeds of the text parsers: graph text and expressions.
+// Seeds of the text parsers: graph text, expressions, and JSON to edit.
 
 export const exprSeeds = () => ({
   identity: '$0',
@@ -13,6 +13,19 @@ export const exprSeeds = () => ({
   too_deep: `${'neg('.repeat(80)}$0${')'.repeat(80)}`,
   unclosed: 'add($0, mul($1',
   bad_operand: 'add($99, $-1)',
+});
+
+export const jsonSeeds = () => ({
+  values: '{"a":[1,-2.50,3e-7,true,false,null,"text"],"":{"b":{}},"c":[[],[[0]]]}',
+  escapes: '["\\u0041\\n\\"\\\\","\\ud83d\\ude00",""]',
+  half_pair: '["\\ude00"]',
+  blanks: ' { "a" : 1 ,\n\t"b" : [ ] } ',
+  long_number: '[123456789012345678901234567890,0.10000000000000000000000001,-0]',
+  mark: '\ufeff{"a":1}',
+  twice: '{"a":1,"a":2}',
+  unclosed: '{"a":[1,{"b":',
+  deep: `${'['.repeat(100)}${']'.repeat(100)}`,
+  too_deep: `${'['.repeat(200)}${']'.repeat(200)}`,
 });
 
 const lines = (...text) => `${text.join('\n')}\n`;

@@ -26,6 +26,7 @@ struct Options {
   double macs = 0.75;
   std::string criterion;  // empty: the best there is
   int32_t multiple = 8;
+  size_t steps = 250;
   bool json = false;
 };
 
@@ -95,7 +96,10 @@ Result<Outcome> prune_model(const Options& options, const ModelSource& source, G
   outcome.bytes_before = source.model->weights_bytes();
   TRY(simplify(graph));
   const std::string metadata = source.model->metadata_json();
-  PruneOptions pruning{.macs = options.macs, .multiple = options.multiple, .threads = options.model.threads};
+  PruneOptions pruning{.macs = options.macs,
+                       .multiple = options.multiple,
+                       .threads = options.model.threads,
+                       .steps = options.steps};
   Samples samples;
   if (!options.samples.empty()) {
     TRY_ASSIGN(ViewedSamples read, read_samples(graph, options.samples, options.limit, options.views,
@@ -163,6 +167,11 @@ Command add_prune(CLI::App& parent) {
   app->add_option("--multiple", options->multiple, "Numbers of channels to keep are multiples of N (8)")
       ->type_name("N")
       ->check(CLI::Range(1, 64));
+  app->add_option("--steps", options->steps,
+                  "Steps of training all layers together on what the original computes; 0: none (250)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 100'000))
+      ->needs(samples);
   add_image_flags(*app, options->images);
   add_json_flag(*app, options->json);
   app->footer(

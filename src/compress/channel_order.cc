@@ -89,6 +89,13 @@ std::vector<double> channel_norms(const Graph& graph, const ChannelGroup& group,
   return norms;
 }
 
+NodeId last_product(const Graph& graph) {
+  NodeId last = kNone;
+  for (NodeId id = 0; id < graph.node_count(); ++id)
+    if (product_weights(graph, graph.node(id)).weights != kNone) last = id;
+  return last;
+}
+
 ValueId averaged_value(const Graph& graph, const Node& product) {
   ValueId value = product.inputs[0];
   if (product.op != Op::matmul) return value;

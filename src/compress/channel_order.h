@@ -9,6 +9,9 @@
 
 namespace linnet {
 
+// The last convolution or product of the graph (product_weights), or kNone.
+NodeId last_product(const Graph& graph);
+
 // The value whose pixels a product's input averages: behind a mean over the image, and reshapes, what goes
 // into the mean; else the product's input itself. The mean is linear, so weights that fit every pixel fit it
 // too, and there are far more pixels than samples.

@@ -72,6 +72,16 @@ const float* Patches::extract(const float* input, std::vector<float>& scratch) c
   return scratch.data();
 }
 
+void Patches::scatter(const float* rows, float* input) const {
+  const int64_t count = this->rows() * taps_;
+  for (int64_t i = 0; i < count; ++i, rows += channels_) {
+    const int64_t to = pixels_.empty() ? i : pixels_[static_cast<size_t>(i)];
+    if (to < 0) continue;
+    float* out = input + to * channels_;
+    for (int c = 0; c < channels_; ++c) out[c] += rows[c];
+  }
+}
+
 const float* Patches::results(const float* output, int channels, std::vector<float>& scratch) const {
   if (all_) return output;
   scratch.resize(chosen_.size() * static_cast<size_t>(channels));

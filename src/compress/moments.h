@@ -27,6 +27,13 @@ class Patches {
   // The pixels of the node's result, of `channels` channels, that belong to the rows.
   const float* results(const float* output, int channels, std::vector<float>& scratch) const;
 
+  // extract's reverse: adds what belongs to each row to the pixels that it was taken from.
+  void scatter(const float* rows, float* input) const;
+  // The input's pixel that `tap` of a row reads; -1: outside.
+  int64_t pixel(int64_t row, int tap) const {
+    return pixels_.empty() ? row : pixels_[static_cast<size_t>(row * taps_ + tap)];
+  }
+
  private:
   void choose(int64_t rows, int64_t max_rows);
   int columns_ = 0, taps_ = 1, channels_ = 0;

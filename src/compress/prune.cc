@@ -6,6 +6,7 @@
 
 #include "compress/channel_budget.h"
 #include "compress/channel_order.h"
+#include "compress/distil.h"
 #include "compress/least_squares.h"
 #include "compress/output_error.h"
 #include "compress/reconstruct.h"
@@ -269,6 +270,25 @@ Result<PruneResult> Pruning::run() {
                      .views = options_.views,
                      .progress = [&](size_t done, size_t total) { progress("layers solved", done, total); }},
                     result.graph));
+    if (options_.steps > 0) {
+      const Shape& input = graph_.value(graph_.inputs[0].value).shape;
+      const bool augment = options_.views > 1 && input.rank() == 4 && input[0] == 1 &&
+                           graph_.value(graph_.inputs[0].value).dtype == DType::F32;
+      TRY_ASSIGN(
+          const bool trained,
+          distil(graph_, groups_, channels, samples_,
+                 {.threads = options_.threads,
+                  .steps = options_.steps,
+                  .augment = augment,
+                  .rate = options_.rate,
+                  .progress = [&](size_t done, size_t total) { progress("steps of training", done, total); }},
+                 result.graph));
+      // What reads the features has to follow them.
+      if (trained)
+        TRY(reconstruct(graph_, groups_, channels, samples_,
+                        {.threads = options_.threads, .views = options_.views, .first = last_product(graph_)},
+                        result.graph));
+    }
     TRY_ASSIGN(result.error, answers_error(graph_, result.graph, samples_, options_.threads));
   }
   return result;

@@ -21,6 +21,9 @@ struct PruneOptions {
   int threads = 1;
   // So many samples in a row are views of one thing.
   size_t views = 1;
+  // Steps of training all layers together (compress/distil.h), 0: none, and how much a step changes weights.
+  size_t steps = 250;
+  double rate = 1.5e-3;
   // Called after each step of a stage with the number done and all.
   std::function<void(const char* stage, size_t done, size_t total)> progress = {};
 };

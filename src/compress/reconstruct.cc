@@ -73,7 +73,7 @@ class Reconstruction {
   Result<void> run() {
     const std::vector<bool> dirty = dirty_nodes();
     std::vector<NodeId> layers;
-    for (NodeId id = 0; id < changed_.node_count(); ++id)
+    for (NodeId id = options_.first; id < changed_.node_count(); ++id)
       if (dirty[id] && is_solvable(changed_, changed_.node(id))) layers.push_back(id);
     for (size_t i = 0; i < layers.size(); ++i) {
       TRY(before_.advance(original_, layers[i]));

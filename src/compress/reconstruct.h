@@ -16,6 +16,8 @@ struct ReconstructOptions {
   int64_t max_rows = 1024;
   // So many samples in a row are views of one thing: cross-validation keeps them together.
   size_t views = 1;
+  // Nodes before this one stay.
+  NodeId first = 0;
   // Called after each layer with the number done and all.
   std::function<void(size_t, size_t)> progress = {};
 };

@@ -277,6 +277,9 @@ test('quantize refuses samples that cannot calibrate', async () => {
 });
 
 test('prune says what it cannot do', async () => {
+  const dark = join(folder, 'dark');
+  mkdirSync(dark);
+  writeFileSync(join(dark, 'a.png'), png(4, 4, [0, 0, 0]));
   const refuse = async (message, ...args) => {
     const target = join(folder, 'unpruned');
     const result = await linnet('prune', ...args, '-o', target);
@@ -286,6 +289,6 @@ test('prune says what it cannot do', async () => {
   };
   await refuse(/the model has no channels that could be removed/, model);
   await refuse(/needs calibration samples/, model, '--criterion', 'activation');
-  await refuse(/all calibration samples hold one and the same value/, model, '--calibrate', join(folder, 'black'));
+  await refuse(/all calibration samples hold one and the same value/, model, '--calibrate', dark);
   await refuse(/--macs/, model, '--macs', '1.5');
 });

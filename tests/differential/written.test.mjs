@@ -92,7 +92,7 @@ test('a pruned model has fewer MACs, and runs in TensorFlow.js as in Linnet', { 
   withFolder(async (folder) => {
     const source = join(modelsFolder, 'mobilenet_v1_0.25_128');
     const made = await linnet(
-      ...['prune', source, '--macs', '0.8', '--calibrate', imagesFolder, '--limit', '4', '--views', '2'],
+      ...['prune', source, '--macs', '0.8', '--calibrate', imagesFolder, '--limit', '4', '--views', '2', '--steps', '4'],
       ...['--normalisation', 'pm1', '-o', join(folder, 'model')],
     );
     const { macs } = await linnet('inspect', made.model);

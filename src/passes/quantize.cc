@@ -102,9 +102,10 @@ class Quantizer {
   }
 
  private:
-  // A convolution or product whose weights can be codes.
+  // A convolution or product whose weights can be codes. One whose own result has no range is to stay f32.
   bool is_anchor(const Node& node) const {
-    return weights_are_quantizable(graph_, node) && range_of(node.inputs[0]) != nullptr;
+    return weights_are_quantizable(graph_, node) && range_of(node.inputs[0]) != nullptr &&
+           graph_.ranges.contains(graph_.value(node.outputs[0]).name);
   }
 
   const ValueRange* range_of(ValueId id) const {

@@ -8,24 +8,13 @@
 
 namespace linnet {
 
-namespace {
-
-// Weights seen as [depth][channels], or the transposed of that.
-struct Layout {
-  int64_t depth;
-  int64_t channels;
-  bool channels_first;
-};
-
-Layout layout_of(const Graph& graph, const Node& node) {
+WeightLayout weight_layout(const Graph& graph, const Node& node) {
   const Shape& shape = graph.value(node.inputs[1]).shape;
   if (node.op == Op::depthwise_conv2d) return {int64_t{shape[0]} * shape[1], shape[2], false};
   if (node.op == Op::conv2d) return {int64_t{shape[0]} * shape[1] * shape[2], shape[3], false};
   const bool transposed = node.attrs.get_bool(Attr::transpose_b, false);
   return {shape[transposed ? 1 : 0], shape[transposed ? 0 : 1], transposed};
 }
-
-}  // namespace
 
 bool weights_are_quantizable(const Graph& graph, const Node& node) {
   if (node.op != Op::conv2d && node.op != Op::depthwise_conv2d && node.op != Op::matmul) return false;
@@ -36,14 +25,14 @@ bool weights_are_quantizable(const Graph& graph, const Node& node) {
   if (node.op == Op::depthwise_conv2d && shape[3] != 1) return false;
   if (node.op == Op::matmul && (shape.rank() != 2 || node.attrs.get_bool(Attr::transpose_a, false)))
     return false;
-  const Layout layout = layout_of(graph, node);
+  const WeightLayout layout = weight_layout(graph, node);
   return layout.channels > 0 && layout.depth > 0 && layout.depth <= kMaxCodeDepth &&
          graph.value(node.outputs[0]).shape.elements() > 0;
 }
 
 Result<QuantizedWeights> quantize_weights(Graph& graph, const Node& node, double input_scale,
                                           double result_scale) {
-  const Layout layout = layout_of(graph, node);
+  const WeightLayout layout = weight_layout(graph, node);
   const Tensor source = graph.value(node.inputs[1]).constant;
   const Tensor bias = node.inputs.size() > 2 ? graph.value(node.inputs[2]).constant : Tensor();
   const Shape& shape = source.shape();
@@ -53,10 +42,7 @@ Result<QuantizedWeights> quantize_weights(Graph& graph, const Node& node, double
   TRY_ASSIGN(Tensor sums, Tensor::zeros(DType::I32, Shape{layout.channels}));
   TRY_ASSIGN(Tensor multiplier, Tensor::zeros(DType::F32, Shape{layout.channels}));
   const float* weights = source.as<float>();
-  const auto weight = [&](int64_t k, int64_t c) {
-    return static_cast<double>(
-        weights[layout.channels_first ? c * layout.depth + k : k * layout.channels + c]);
-  };
+  const auto weight = [&](int64_t k, int64_t c) { return static_cast<double>(weights[layout.index(k, c)]); };
   // A bias takes at most half of the 32 bits, as the sums do.
   constexpr double kMostBias = 1 << 30;
   for (int64_t c = 0; c < layout.channels; ++c) {

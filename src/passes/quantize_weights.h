@@ -10,6 +10,16 @@ namespace linnet {
 // bits?
 bool weights_are_quantizable(const Graph& graph, const Node& node);
 
+// The weights of such a node seen as a matrix: for each output channel the `depth` numbers that make it.
+struct WeightLayout {
+  int64_t depth;
+  int64_t channels;
+  bool channels_first;
+  // Of weight k of channel c in the constant.
+  int64_t index(int64_t k, int64_t c) const { return channels_first ? c * depth + k : k * channels + c; }
+};
+WeightLayout weight_layout(const Graph& graph, const Node& node);
+
 // Constants: weights i8 (of a matrix product as [1,1,K,N]), bias i32[N], multiplier f32[N] of
 // quantized_conv2d.
 struct QuantizedWeights {

@@ -1,0 +1,151 @@
+#include "compress/post_training.h"
+
+#include <gtest/gtest.h>
+
+#include "compress/random_samples.h"
+#include "compress/round_layers.h"
+#include "graph/quantization.h"
+#include "passes/pipeline.h"
+#include "passes/quantize_weights.h"
+
+namespace linnet {
+namespace {
+
+using namespace testing;
+
+constexpr const char* kNet = R"(
+input %x: f32[1,6,6,3]
+const %w1: f32[3,3,3,8] = random(1)
+const %b1: f32[8] = random(2)
+const %w2: f32[3,3,8,1] = random(3)
+const %w3: f32[1,1,8,6] = random(5)
+const %w4: f32[6,5] = random(7)
+%a = conv2d(%x, %w1, %b1) {pads=[1,1,1,1]}
+%ar = elementwise(%a) {expr=relu($0)}
+%d = depthwise_conv2d(%ar, %w2) {pads=[1,1,1,1]}
+%dr = elementwise(%d) {expr=relu6($0)}
+%p = conv2d(%dr, %w3)
+%m = reduce(%p) {mode=mean, axes=[1,2]}
+%l = matmul(%m, %w4)
+%y = softmax(%l)
+output %y)";
+
+Graph simplified(const char* text) {
+  Graph graph = parse(text);
+  EXPECT_TRUE(simplify(graph));
+  return graph;
+}
+
+QuantizeReport expect_quantized(Graph& graph, const Samples& samples, const QuantizeOptions& options) {
+  auto report = quantize_model(graph, samples, options);
+  EXPECT_TRUE(report) << error_of(report);
+  EXPECT_TRUE(verify(graph)) << error_of(verify(graph));
+  return std::move(*report);
+}
+
+TEST(PostTraining, StaysCloseAndNamesEveryLayer) {
+  Graph graph = simplified(kNet);
+  const Graph original = graph;
+  const Samples samples = random_samples(graph, 16);
+  const QuantizeReport report = expect_quantized(graph, samples, {});
+  ASSERT_EQ(report.layers.size(), 4u);
+  EXPECT_EQ(report.layers[1].op, "depthwise_conv2d");
+  EXPECT_EQ(report.layers[3].weights, 30u);
+  for (const LayerSensitivity& layer : report.layers) EXPECT_FALSE(layer.kept);
+  EXPECT_GT(report.deviation.sqnr, 20);
+  EXPECT_LE(report.deviation.drop, 1);
+  Graph compiled = graph;
+  ASSERT_TRUE(run_passes(compiled));
+  EXPECT_EQ(std::ranges::count_if(compiled.nodes(),
+                                  [](const Node& node) { return node.op == Op::quantized_conv2d; }),
+            3);
+}
+
+// The weights are codes times a scale that the largest of a channel tells.
+TEST(PostTraining, WritesWeightsThatCodesHoldExactly) {
+  Graph graph = simplified(kNet);
+  expect_quantized(graph, random_samples(graph, 8), {});
+  for (const NodeId id : quantizable_layers(graph)) {
+    const WeightLayout layout = weight_layout(graph, graph.node(id));
+    const float* weights = graph.value(graph.node(id).inputs[1]).constant.as<float>();
+    for (int64_t c = 0; c < layout.channels; ++c) {
+      float most = 0;
+      for (int64_t k = 0; k < layout.depth; ++k) most = std::max(most, std::abs(weights[layout.index(k, c)]));
+      for (int64_t k = 0; k < layout.depth && most > 0; ++k) {
+        const float code = weights[layout.index(k, c)] / most * 127;
+        EXPECT_NEAR(code, std::nearbyint(code), 1e-4);
+      }
+    }
+  }
+}
+
+TEST(PostTraining, KeepsLayersUntilTheDropIsWithinTheBudget) {
+  Graph graph = simplified(kNet);
+  const Graph original = graph;
+  const Samples samples = random_samples(graph, 8);
+  // Nothing at all may be lost, of a model without classes' rows: every layer stays.
+  Graph free_form = original;
+  free_form.outputs = {{"p", original.find_value("p")}};
+  ASSERT_TRUE(simplify(free_form));
+  Graph changed = free_form;
+  const QuantizeReport report = expect_quantized(changed, samples, {.most_drop = 0});
+  for (const LayerSensitivity& layer : report.layers) EXPECT_TRUE(layer.kept) << layer.name;
+  EXPECT_LT(report.deviation.drop, 1e-3);
+  // A budget between all and none keeps some, of the most sensitive.
+  Graph loose = free_form;
+  const QuantizeReport all = expect_quantized(loose, samples, {});
+  Graph mixed = free_form;
+  const double budget = 0.7 * all.deviation.drop;
+  const QuantizeReport some = expect_quantized(mixed, samples, {.most_drop = budget});
+  EXPECT_LE(some.deviation.drop, budget);
+  const auto kept = std::ranges::count_if(some.layers, &LayerSensitivity::kept);
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, static_cast<long>(some.layers.size()));
+}
+
+TEST(PostTraining, GivesTheSameForAnyNumberOfThreads) {
+  Graph one = simplified(kNet), three = one;
+  const Samples samples = random_samples(one, 8);
+  expect_quantized(one, samples, {.threads = 1});
+  expect_quantized(three, samples, {.threads = 3});
+  EXPECT_EQ(one.ranges, three.ranges);
+  EXPECT_EQ(print_graph(one), print_graph(three));
+}
+
+TEST(PostTraining, RefusesSamplesThatCannotCalibrate) {
+  Graph graph = simplified(kNet);
+  EXPECT_EQ(error_of(quantize_model(graph, {}, {})),
+            "invalid argument: there are no samples to calibrate with");
+  Samples samples = random_samples(graph, 2);
+  samples[1].mutable_as<float>()[5] = NAN;
+  EXPECT_EQ(error_of(quantize_model(graph, samples, {.names = {"a.npy", "b.npy"}})),
+            "invalid argument: b.npy: the value 'x' is not finite");
+}
+
+// The range cuts half of what the layer reads; the bias gives the mean back.
+TEST(RoundLayers, RemovesABias) {
+  Graph graph = simplified(R"(
+input %x: f32[4,3]
+const %w: f32[3,2] = [1, 0.5, 0.5, 1, 1, 1]
+%y = matmul(%x, %w)
+output %y)");
+  const Samples samples = random_samples(graph, 50, 0, 1);
+  auto judge = Judge::create(graph, samples, 50, 1);
+  ASSERT_TRUE(judge);
+  const Graph original = graph;
+  graph.ranges = {{"x", {0, 0.5f}}, {"y", {0, 3}}};
+  ASSERT_TRUE(round_layers(graph, samples, *judge, 1, {}));
+  const auto mean = [&](const Graph& of) {
+    double sum = 0;
+    for (const std::vector<double>& answer : *answers_of(of, samples, 1))
+      for (const double value : answer) sum += value / static_cast<double>(answer.size() * samples.size());
+    return sum;
+  };
+  EXPECT_NEAR(mean(graph), mean(original), 2e-3);
+  // Without the correction an eighth of each input is missing on average.
+  graph.node(0).inputs.resize(2);
+  EXPECT_LT(mean(graph), mean(original) - 0.2);
+}
+
+}  // namespace
+}  // namespace linnet

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "cli/io.h"
 #include "cli/model_writer.h"
@@ -13,6 +15,7 @@
 #include "cli/scores.h"
 #include "cli/timing.h"
 #include "compress/calibrator.h"
+#include "compress/prune.h"
 #include "passes/pipeline.h"
 
 namespace linnet {
@@ -25,13 +28,12 @@ constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
 constexpr size_t kLeastRuns = 15, kMostRuns = 300;
 constexpr double kTimedMs = 300;
 
-Result<Ranges> calibrate(const Workshop& workshop, const Graph& graph, const std::string& metadata) {
+Result<Ranges> calibrate(const Workshop& workshop, const Graph& graph, const Samples& samples) {
   TRY_ASSIGN(const std::unique_ptr<Calibrator> calibrator, Calibrator::create(graph, workshop.model.threads));
-  SampleFeeder feeder(calibrator->session(), metadata, workshop.preprocessing);
-  for (const std::string& file : workshop.calibration) {
-    TRY(feeder.fill(file));
+  for (size_t i = 0; i < samples.size(); ++i) {
+    std::memcpy(calibrator->session().input(0).data, samples[i].data(), samples[i].bytes());
     auto observed = calibrator->observe();
-    if (!observed) return std::unexpected(observed.error().within(file));
+    if (!observed) return std::unexpected(observed.error().within(workshop.calibration[i]));
   }
   return calibrator->ranges();
 }
@@ -88,17 +90,54 @@ ScratchDirectory::~ScratchDirectory() {
   if (!path_.empty()) fs::remove_all(path_, error);
 }
 
-Result<Base> make_base(const Workshop& workshop, Precision precision, const std::string& directory) {
+Result<Original> load_original(const Workshop& workshop) {
   TfjsOptions reading;
   for (const std::string& shape : workshop.model.shapes) TRY(parse_shape_flag(shape, reading));
   TRY_ASSIGN(ModelSource source, open_model(workshop.model.model));
+  Original original{source.location, source.model->metadata_json(), {}};
+  const auto work = [&]() -> Result<void> {
+    TRY_ASSIGN(original.graph, source.model->to_graph(reading));
+    original.graph.ranges.clear();
+    TRY(simplify(original.graph));
+    return {};
+  };
+  if (auto done = work(); !done) return std::unexpected(done.error().within(source.location));
+  return original;
+}
+
+Result<Samples> read_calibration(const Workshop& workshop, const Original& original) {
+  // A model of the input alone.
+  Graph graph = original.graph;
+  graph.outputs = graph.inputs;
+  TRY_ASSIGN(const std::unique_ptr<Session> session, compile_cpu(std::move(graph), {}, nullptr));
+  SampleFeeder feeder(*session, original.metadata, workshop.preprocessing);
+  Samples samples;
+  for (const std::string& file : workshop.calibration) {
+    TRY(feeder.fill(file));
+    const TensorView input = session->input(0);
+    TRY_ASSIGN(Tensor sample, Tensor::zeros(input.dtype, input.shape));
+    std::memcpy(sample.mutable_data(), input.data, input.bytes());
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+Result<Graph> reduce(const Workshop& workshop, const Original& original, const Samples& samples, double macs,
+                     const std::function<void(const char*, size_t, size_t)>& progress) {
+  if (macs >= 1) return original.graph;
+  PruneOptions options{.macs = macs, .progress = progress};
+  options.threads = workshop.model.threads > 0 ? workshop.model.threads
+                                               : static_cast<int>(std::thread::hardware_concurrency());
+  TRY_ASSIGN(PruneResult pruned, prune(original.graph, samples, options));
+  return std::move(pruned.graph);
+}
+
+Result<Base> make_base(const Workshop& workshop, const Original& original, const Samples& samples,
+                       Graph graph, double macs, Precision precision, const std::string& directory) {
   const auto work = [&]() -> Result<Base> {
-    TRY_ASSIGN(Graph graph, source.model->to_graph(reading));
-    TRY(simplify(graph));
-    graph.ranges.clear();
-    std::string metadata = source.model->metadata_json();
+    std::string metadata = original.metadata;
     if (precision == Precision::Int8) {
-      TRY_ASSIGN(const Ranges ranges, calibrate(workshop, graph, metadata));
+      TRY_ASSIGN(const Ranges ranges, calibrate(workshop, graph, samples));
       metadata = with_ranges(metadata, ranges);
     }
     const WeightStorage storage = precision == Precision::Int8   ? WeightStorage::Codes
@@ -107,11 +146,11 @@ Result<Base> make_base(const Workshop& workshop, Precision precision, const std:
     TRY_ASSIGN(
         const WrittenModel written,
         write_model(graph, {.storage = [=](const Graph&, ValueId) { return storage; }, .metadata = metadata},
-                    source.location, directory));
-    return Base{precision, written.model_json};
+                    original.location, directory));
+    return Base{macs, precision, written.model_json};
   };
   auto base = work();
-  if (!base) return std::unexpected(base.error().within(source.location));
+  if (!base) return std::unexpected(base.error().within(original.location));
   return base;
 }
 

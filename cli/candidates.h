@@ -1,6 +1,7 @@
 // Smaller models made of one, and what each costs on this machine.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "cli/model_source.h"
 #include "cli/photos.h"
 #include "cli/preprocessing.h"
+#include "compress/sample_runner.h"
 
 namespace linnet {
 
@@ -43,14 +45,30 @@ struct Workshop {
   std::vector<std::string> calibration;  // photos
 };
 
-// A model of the original's image size, written below `scratch`.
+// The model, simplified, without ranges.
+struct Original {
+  std::string location, metadata;
+  Graph graph;
+};
+Result<Original> load_original(const Workshop& workshop);
+// The photos to calibrate with, as the model's input takes them.
+Result<Samples> read_calibration(const Workshop& workshop, const Original& original);
+
+// The model with `macs` of its multiply-accumulates, 1 for all. `progress` as in PruneOptions. Fails as
+// prune.
+Result<Graph> reduce(const Workshop& workshop, const Original& original, const Samples& samples, double macs,
+                     const std::function<void(const char*, size_t, size_t)>& progress);
+
+// A model of the original's image size, written in a directory of its own.
 struct Base {
+  double macs;  // 1 where nothing is pruned
   Precision precision;
   std::string location;  // of its model.json
 };
 
-// Writes the original in `precision`. Fails as reading, calibrating and writing do.
-Result<Base> make_base(const Workshop& workshop, Precision precision, const std::string& directory);
+// Writes `graph`, of reduce, in `precision`. Fails as calibrating and writing do.
+Result<Base> make_base(const Workshop& workshop, const Original& original, const Samples& samples,
+                       Graph graph, double macs, Precision precision, const std::string& directory);
 
 struct Measured {
   uint64_t bytes = 0;  // of weights and model.json

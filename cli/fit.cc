@@ -26,6 +26,7 @@ struct Options {
   ClassifyFlags classify;
   std::string photos, labels, output, sizes, plot;
   std::vector<std::string> precisions{"f32", "fp16", "int8"};
+  std::vector<double> macs{1, 0.75};
   size_t limit = 0;  // 0: all
   size_t calibration = 100;
   std::optional<uint64_t> max_bytes;
@@ -43,7 +44,10 @@ struct Candidate {
   double drop = 0;  // points of top-1, or of agreement
   bool fits = false, pareto = false;
 
-  std::string text() const { return std::string(precision_name(base.precision)) + " at " + size.text(); }
+  std::string text() const {
+    const std::string name = std::string(precision_name(base.precision)) + " at " + size.text();
+    return base.macs < 1 ? formatted("%s, %g of MACs", name.c_str(), base.macs) : name;
+  }
 };
 
 struct Findings {
@@ -99,20 +103,45 @@ void judge(const Options& options, Findings& found, Candidate& candidate) {
                    candidate.drop <= options.max_drop.value_or(INFINITY);
 }
 
-// Tries every precision at every size.
-Result<void> try_all(const Options& options, const Workshop& workshop, std::span<const Image> images,
-                     const ScratchDirectory& scratch, Findings& found) {
+// Writes the model in every precision, whole and pruned.
+Result<std::vector<Base>> make_bases(const Options& options, const Workshop& workshop,
+                                     const ScratchDirectory& scratch) {
+  TRY_ASSIGN(const Original original, load_original(workshop));
+  TRY_ASSIGN(const Samples samples, read_calibration(workshop, original));
   std::vector<Base> bases;
-  {
+  for (const double macs : options.macs) {
+    std::optional<Progress> bar;
+    auto graph = reduce(workshop, original, samples, macs, [&](const char* stage, size_t done, size_t total) {
+      if (done == 1 || !bar) bar.emplace(stage, total);
+      bar->step();
+    });
+    bar.reset();
+    if (!graph && macs < 1) {
+      std::fprintf(stderr, "linnet: left out: %g of the MACs: %s\n", macs, graph.error().detail());
+      continue;
+    }
+    if (!graph) return std::unexpected(graph.error());
     Progress progress("precisions", options.precisions.size());
     for (const std::string& name : options.precisions) {
       TRY_ASSIGN(const Precision precision, parse_precision(name));
+      const std::filesystem::path directory =
+          std::filesystem::path(scratch.path()) / (name + "-" + std::to_string(bases.size()));
       TRY_ASSIGN(Base base,
-                 make_base(workshop, precision, (std::filesystem::path(scratch.path()) / name).string()));
+                 make_base(workshop, original, samples, *graph, macs, precision, directory.string()));
       bases.push_back(std::move(base));
       progress.step();
     }
   }
+  if (bases.empty())
+    return fail(ErrorCode::InvalidArgument,
+                "--macs: nothing is left to try; 1 stands for the model as it is");
+  return bases;
+}
+
+// Tries every model at every size.
+Result<void> try_all(const Options& options, const Workshop& workshop, std::span<const Image> images,
+                     const ScratchDirectory& scratch, Findings& found) {
+  TRY_ASSIGN(const std::vector<Base> bases, make_bases(options, workshop, scratch));
   TRY_ASSIGN(const ModelSource source, open_model(bases.front().location));
   TRY_ASSIGN(const Graph graph, source.model->to_graph({}));
   TRY_ASSIGN(const ImageSize own, image_size_of(graph));
@@ -221,7 +250,9 @@ void print_json(const Findings& found) {
   for (size_t i = 0; i < found.candidates.size(); ++i) {
     const Candidate& candidate = found.candidates[i];
     out.begin_object().member("precision", precision_name(candidate.base.precision));
-    out.member("height", candidate.size.height).member("width", candidate.size.width);
+    out.member("macs", candidate.base.macs)
+        .member("height", candidate.size.height)
+        .member("width", candidate.size.width);
     measured(out, candidate.measured);
     out.member("agreement", rounded(percent(candidate.agreements, total), 2));
     out.member("drop", rounded(candidate.drop, 2)).member("fits", candidate.fits);
@@ -322,7 +353,8 @@ Result<int> fit(const Options& options) {
 Command add_fit(CLI::App& parent) {
   auto options = std::make_shared<Options>();
   CLI::App* app = parent.add_subcommand(
-      "fit", "Tries precisions and image sizes, and writes the model within a budget that answers best");
+      "fit",
+      "Tries precisions, pruning and image sizes, and writes the model within a budget that answers best");
   add_model_flags(*app, options->model, true);
   add_output_flag(*app, options->output);
   app->add_option("--calibrate", options->photos, "Directory of photos: some calibrate, the others measure")
@@ -348,6 +380,12 @@ Command add_fit(CLI::App& parent) {
       ->type_name("f32,fp16,int8")
       ->delimiter(',')
       ->check(CLI::IsMember({"f32", "fp16", "int8"}));
+  app->add_option(
+         "--macs", options->macs,
+         "Parts of the multiply-accumulates to prune to, 1 for all; what cannot be reached is left out")
+      ->type_name("1,0.75")
+      ->delimiter(',')
+      ->check(CLI::Range(0.05, 1.0));
   app->add_option("--sizes", options->sizes,
                   "Image sizes to try, as for 'variants'; by itself the model's and three smaller ones")
       ->type_name("N,N,...");

@@ -23,4 +23,5 @@ export const models = [
   { name: 'handlandmark-lite' },
   { name: 'meet' },
   { name: 'nsfwjs_mobilenet_v2' },
+  { name: 'stories260k' },
 ];

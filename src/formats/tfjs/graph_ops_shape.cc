@@ -1,5 +1,7 @@
 // TensorFlow's ops that move elements, and those that pass them on.
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 #include "formats/tfjs/graph_op.h"
 
@@ -341,6 +343,64 @@ Result<void> import_shape(GraphOp& op) {
   return {};
 }
 
+Result<void> import_tile(GraphOp& op) {
+  TRY_ASSIGN(const Ints multiples, op.constant_ints(1, "multiples"));
+  if (multiples.size() != static_cast<size_t>(op.rank(0)))
+    return op.error(ErrorCode::ShapeMismatch, "%zu multiples do not fit %s", multiples.size(),
+                    op.shape(0).to_string().c_str());
+  ValueId value = op.input(0);
+  for (size_t axis = 0; axis < multiples.size(); ++axis) {
+    if (multiples[axis] == 1) continue;
+    if (multiples[axis] < 1 || multiples[axis] > 4096)
+      return op.error(ErrorCode::ShapeMismatch, "an axis cannot be repeated %lld times",
+                      static_cast<long long>(multiples[axis]));
+    Attrs attrs;
+    attrs.set(Attr::axis, static_cast<int64_t>(axis));
+    const std::vector<ValueId> copies(static_cast<size_t>(multiples[axis]), value);
+    TRY_ASSIGN(value, op.builder.add(Op::concat, op.name(), copies, std::move(attrs)));
+  }
+  op.set(value);
+  return {};
+}
+
+// Rows of a small table are a product with indices as one-hot rows: exact, as all other terms are zero.
+constexpr int64_t kMaxTableRows = 4096, kMaxOneHot = 1 << 22;
+
+Result<void> import_gather(GraphOp& op) {
+  TRY_ASSIGN(const int64_t stated, op.constant_int(2, "axis"));
+  TRY_ASSIGN(const int64_t axis, axis_of(op, stated, op.rank(0)));
+  TRY_ASSIGN(const int64_t batch_dims, op.int_attr("batch_dims", 0));
+  Builder& builder = op.builder;
+  const Value& table = builder.graph.value(op.input(0));
+  const Shape rows = table.shape, indices = op.shape(1);
+  bool fits = axis == 0 && batch_dims == 0 && table.is_constant() && table.dtype == DType::F32 &&
+              builder.dtype(op.input(1)) == DType::I32 && rows.elements() > 0 && rows[0] <= kMaxTableRows &&
+              indices.elements() * rows[0] <= kMaxOneHot &&
+              indices.rank() + rows.rank() - 1 <= Shape::kMaxRank;
+  for (int64_t i = 0; fits && i < rows.elements(); ++i) fits = std::isfinite(table.constant.as<float>()[i]);
+  if (!fits)
+    return op.error(ErrorCode::UnsupportedOp,
+                    "only rows of a constant, finite f32 table of at most %lld rows can be gathered",
+                    static_cast<long long>(kMaxTableRows));
+  Ints dims = dims_of(indices);
+  for (int i = 1; i < rows.rank(); ++i) dims.push_back(rows[i]);
+  std::vector<int32_t> numbers(static_cast<size_t>(rows[0]));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  TRY_ASSIGN(Tensor iota, Tensor::of_i32(Shape{int64_t{rows[0]}}, numbers));
+  const ValueId row_numbers = builder.constant(op.part("rows"), std::move(iota));
+  TRY_ASSIGN(const ValueId column, builder.reshape(op.part("indices"), op.input(1), {indices.elements(), 1}));
+  TRY_ASSIGN(const ValueId equal, builder.apply(ExprOp::equal, op.part("equal"), {column, row_numbers}));
+  Attrs to_f32;
+  to_f32.set(Attr::dtype, DType::F32);
+  TRY_ASSIGN(const ValueId one_hot, builder.add(Op::cast, op.part("one_hot"), {equal}, std::move(to_f32)));
+  TRY_ASSIGN(const ValueId matrix,
+             builder.reshape(op.part("table"), op.input(0), {rows[0], rows.elements() / rows[0]}));
+  TRY_ASSIGN(const ValueId product, builder.add(Op::matmul, op.part("product"), {one_hot, matrix}));
+  TRY_ASSIGN(const ValueId result, builder.reshape(op.name(), product, dims));
+  op.set(result);
+  return {};
+}
+
 constexpr GraphOpImport kOps[] = {
     {"Identity", 1, 1, import_identity},
     {"StopGradient", 1, 1, import_identity},
@@ -364,6 +424,8 @@ constexpr GraphOpImport kOps[] = {
     {"SplitV", 3, 3, import_split_v},
     {"Unpack", 1, 1, import_unpack},
     {"Shape", 1, 1, import_shape},
+    {"Tile", 2, 2, import_tile},
+    {"GatherV2", 3, 3, import_gather},
 };
 
 }  // namespace

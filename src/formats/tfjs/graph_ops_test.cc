@@ -413,6 +413,24 @@ TEST(GraphOps, Splits) {
   EXPECT_NE(import_error(bad).find("an axis of 4 cannot be split in 3"), std::string::npos);
 }
 
+TEST(GraphOps, TilesAndGathersRows) {
+  ModelText tile;
+  tile.placeholder("x", {1, 2}).constant("m", {2, 3}).node("y", "Tile", {"x", "m"});
+  expect_near(run(graph_of(tile), {{1, 2}})[0], {1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2});
+  const auto gather = [](const std::vector<float>& table) {
+    ModelText model;
+    model.placeholder("i", {1, 3}, "DT_INT32").constant("t", {4, 2}, table).scalar("axis", 0);
+    return model.node("y", "GatherV2", {"t", "i", "axis"});
+  };
+  const Graph graph = graph_of(gather({0.1f, 1, 2, 3, 4, 5, 6, 7.3f}));
+  EXPECT_EQ(output_shape(graph), (Shape{1, 3, 2}));
+  // To the bit.
+  EXPECT_EQ(run(graph, {{3, 0, 3}})[0], (std::vector<double>{6, 7.3f, 0.1f, 1, 6, 7.3f}));
+  EXPECT_NE(
+      import_error(gather({0, 1, 2, INFINITY, 4, 5, 6, 7})).find("only rows of a constant, finite f32 table"),
+      std::string::npos);
+}
+
 // Whatever an op is given, it takes or refuses.
 TEST(GraphOps, EveryOpStandsAnyInputs) {
   for (const auto& table : {math_graph_ops(), nn_graph_ops(), shape_graph_ops()}) {

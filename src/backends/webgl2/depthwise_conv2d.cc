@@ -53,17 +53,20 @@ std::string shared_taps(const Tensor& x, uint32_t fours, uint32_t layers, const 
 }
 
 std::string single_taps(const Tensor& x, uint32_t fours, uint32_t layers, const WindowAxis& axis) {
-  std::string text;
+  std::string text = "    @i32 dy = ky * P.dilation_y;\n";
+  for (uint32_t layer = 0; layer < layers; ++layer) {
+    const std::string n = number(layer);
+    text += "    @u32 a" + n + " = u32(y" + n + " + dy);\n    @i32 line" + n + " = (n" + n + " + y" + n +
+            " + dy) * P.in_w + x" + n + ";\n";
+  }
   for (uint32_t tap = 0; tap < static_cast<uint32_t>(axis.kernel); ++tap) {
-    const std::string k = number(tap);
+    const std::string k = number(tap), dx = number(tap * static_cast<uint32_t>(axis.dilation));
     text += "    @vec4f w" + k + " = texel_1(tap + " + k + "u * P.fours);\n";
     for (uint32_t layer = 0; layer < layers; ++layer) {
-      const std::string n = number(layer), id = n + "_" + k;
-      text += "    @i32 a" + id + " = y" + n + " + ky * P.dilation_y;\n    @i32 b" + id + " = x" + n + " + " +
-              k + " * P.dilation_x;\n    @u32 p" + id + " = u32(max((n" + n + " + a" + id + ") * P.in_w + b" +
-              id + ", 0));\n    s" + n +
-              " += " + inside("u32(a" + id + ")", "u32(b" + id + ")", fetch_at(x, fours, "p" + id)) + " * w" +
-              k + ";\n";
+      const std::string n = number(layer), p = "p" + n + "_" + k;
+      text += "    @u32 " + p + " = u32(max(line" + n + " + " + dx + ", 0));\n    s" + n +
+              " += " + inside("a" + n, "u32(x" + n + " + " + dx + ")", fetch_at(x, fours, p)) + " * w" + k +
+              ";\n";
     }
   }
   return text;
@@ -104,14 +107,8 @@ Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
       "P.fours;\n  @u32 row = group * " +
       number(out.layers) + "u;\n  @vec4f bias = " + (own_inputs(node) > 2 ? "texel_2(c)" : "vec4f(0.0)") +
       ";\n";
-  for (uint32_t layer = 0; layer < out.layers; ++layer) {
-    const std::string n = number(layer);
-    text += "  @vec4f s" + n + " = bias;\n  @u32 r" + n + " = min(row + " + n + "u, P.rows - 1u);\n  @i32 x" +
-            n + " = i32(r" + n + " % P.out_w) * P.stride_x - P.pad_left;\n  r" + n +
-            " /= P.out_w;\n  @i32 y" + n + " = i32(r" + n +
-            " % P.out_h) * P.stride_y - P.pad_top;\n  @i32 n" + n + " = i32(r" + n +
-            " / P.out_h) * P.in_h;\n";
-  }
+  for (uint32_t layer = 0; layer < out.layers; ++layer) text += "  @vec4f s" + number(layer) + " = bias;\n";
+  text += window_starts(out.layers);
   const bool shared = window.x.stride == 1 && window.y.stride == 1 && window.x.dilation == 1 &&
                       window.y.dilation == 1 && x[1] == y[1] && x[2] == y[2];
   text +=

@@ -230,6 +230,23 @@ Result<void> Lowering::emit(Kernel kernel, ValueId out) {
   return emit_to(std::move(kernel), ref(out));
 }
 
+std::string window_starts(uint32_t layers) {
+  std::string text =
+      "  @u32 first = min(row, P.rows - 1u);\n  @u32 lines = first / P.out_w;\n  @u32 image = lines / "
+      "P.out_h;\n  @u32 cx = first - lines * P.out_w;\n  @u32 cy = lines - image * P.out_h;\n";
+  for (uint32_t layer = 0; layer < layers; ++layer) {
+    if (layer > 0)
+      text +=
+          "  cx++;\n  cy += u32(cx == P.out_w);\n  cx *= u32(cx != P.out_w);\n  image += u32(cy == "
+          "P.out_h);\n"
+          "  cy *= u32(cy != P.out_h);\n";
+    const std::string n = std::to_string(layer);
+    text += "  @i32 x" + n + " = i32(cx) * P.stride_x - P.pad_left;\n  @i32 y" + n +
+            " = i32(cy) * P.stride_y - P.pad_top;\n  @i32 n" + n + " = i32(image) * P.in_h;\n";
+  }
+  return text;
+}
+
 Result<bool> Lowering::lower_special(const Node& node) {
   switch (node.op) {
     case Op::conv2d:

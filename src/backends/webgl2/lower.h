@@ -45,6 +45,11 @@ std::optional<gpu::Product> fits_tiles(const Graph& graph, const Node& node);
 // Does the kernel for several pixels at once compute this depthwise convolution?
 bool fits_depthwise(const Graph& graph, const Node& node);
 
+// Text that gives pixel `row` + l of the result, for each of `layers`, as x<l> and y<l>, where its window
+// begins in the input, and n<l>, the first row of its image there. Of the divisions that take long only one
+// is made.
+std::string window_starts(uint32_t layers);
+
 // Lowered as only WebGL2 does; false: the shared lowering fits.
 Result<bool> lower_product(Lowering&, const Node&);
 Result<bool> lower_depthwise_conv2d(Lowering&, const Node&);

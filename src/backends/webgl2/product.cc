@@ -93,14 +93,7 @@ class Writer {
   std::string window_loop() {
     gpu::add_window_params(kernel_, *product_.window, lowering_.shape(node_.inputs[0]),
                            lowering_.shape(node_.outputs[0]));
-    std::string text;
-    for (uint32_t layer = 0; layer < out_.layers; ++layer) {
-      const std::string n = number(layer);
-      text += "  @u32 r" + n + " = min(row + " + n + "u, P.rows - 1u);\n  @i32 x" + n + " = i32(r" + n +
-              " % P.out_w) * P.stride_x - P.pad_left;\n  r" + n + " /= P.out_w;\n  @i32 y" + n + " = i32(r" +
-              n + " % P.out_h) * P.stride_y - P.pad_top;\n  @i32 n" + n + " = i32(r" + n +
-              " / P.out_h) * P.in_h;\n";
-    }
+    std::string text = window_starts(out_.layers);
     text +=
         "  for (@i32 ky = 0; ky < P.kernel_y; ky++) {\n  for (@i32 kx = 0; kx < P.kernel_x; kx++) {\n"
         "    @i32 dy = ky * P.dilation_y;\n    @i32 dx = kx * P.dilation_x;\n";

@@ -124,9 +124,13 @@ export class WebGl2Replay implements Replay {
   /** Makes textures and programs, and fills the weights: shaders compile meanwhile, where the browser can do that. */
   static async create(gl: Gl, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
     const replay = new WebGl2Replay(gl, half, plan, cpu);
-    const programs = replay.#startPrograms();
-    plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
-    await replay.#endPrograms(programs);
+    const parallel = gl.getExtension('KHR_parallel_shader_compile');
+    const fill = () => plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
+    replay.#startPrograms();
+    if (parallel) fill();
+    await replay.#endPrograms(parallel);
+    replay.#drawOnce();
+    if (!parallel) fill();
     if (gl.isContextLost()) throw lostError();
     const error = gl.getError();
     if (error === gl.OUT_OF_MEMORY) throw new LinnetError('OutOfMemory', 'the textures of the model do not fit the GPU');
@@ -138,9 +142,7 @@ export class WebGl2Replay implements Replay {
     const { gl, plan } = this;
     if (gl.isContextLost()) throw lostError();
     for (let i = 0; i < inputs.length; ++i) this.#upload(plan.inputs[i]!.place, inputs[i]!);
-    gl.activeTexture(gl.TEXTURE0 + weightsUnit);
-    gl.bindTexture(gl.TEXTURE_2D, this.#weights);
-    this.#bound.fill(-1);
+    this.#bindWeights();
     const code = plan.words;
     let shader = -1;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
@@ -196,7 +198,7 @@ export class WebGl2Replay implements Replay {
     return { ...spec, format, texture, frame };
   }
 
-  #startPrograms(): WebGLProgram[] {
+  #startPrograms(): void {
     const { gl } = this;
     const compiled = (type: number, text: string) => {
       const shader = gl.createShader(type)!;
@@ -205,7 +207,7 @@ export class WebGl2Replay implements Replay {
       return shader;
     };
     const vertex = compiled(gl.VERTEX_SHADER, vertices);
-    const programs = this.plan.shaders.map((text) => {
+    this.#programs = this.plan.shaders.map((text) => {
       const program = gl.createProgram()!;
       const fragment = compiled(gl.FRAGMENT_SHADER, text);
       gl.attachShader(program, vertex);
@@ -217,14 +219,27 @@ export class WebGl2Replay implements Replay {
     });
     gl.deleteShader(vertex);
     gl.flush();
-    return (this.#programs = programs);
+  }
+
+  // Drivers translate a shader again when it is first drawn with. A few texels have them begin before the first run.
+  #drawOnce(): void {
+    const { gl, plan } = this;
+    this.#bindWeights();
+    const code = plan.words;
+    const drawn = new Set<number>();
+    for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
+      if ((code[at]! & 0xffff) !== Abi.kGpuDraw || drawn.has(code[at + 1]!)) continue;
+      drawn.add(code[at + 1]!);
+      gl.useProgram(this.#programs[code[at + 1]!]!);
+      this.#draw(at, 2);
+    }
+    gl.flush();
   }
 
   // Asking for the result of a link waits for it: where the browser can tell that it is there, that is asked first.
-  async #endPrograms(programs: readonly WebGLProgram[]): Promise<void> {
+  async #endPrograms(parallel: KHR_parallel_shader_compile | null): Promise<void> {
     const { gl } = this;
-    const parallel = gl.getExtension('KHR_parallel_shader_compile');
-    for (const program of programs) {
+    for (const program of this.#programs) {
       while (parallel && !gl.getProgramParameter(program, parallel.COMPLETION_STATUS_KHR) && !gl.isContextLost()) await sleep(1);
       if (gl.isContextLost()) throw lostError();
       if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
@@ -243,6 +258,7 @@ export class WebGl2Replay implements Replay {
 
   #fillWeights(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
     const { gl } = this;
+    gl.activeTexture(gl.TEXTURE0 + weightsUnit);
     gl.bindTexture(gl.TEXTURE_2D, this.#weights);
     const elements = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     const width = Abi.kGpuWeightsWidth;
@@ -260,13 +276,20 @@ export class WebGl2Replay implements Replay {
 
   // --- What a run does
 
-  #draw(at: number): void {
+  #bindWeights(): void {
+    const { gl } = this;
+    gl.activeTexture(gl.TEXTURE0 + weightsUnit);
+    gl.bindTexture(gl.TEXTURE_2D, this.#weights);
+    this.#bound.fill(-1);
+  }
+
+  #draw(at: number, most = Infinity): void {
     const { gl, plan } = this;
     const code = plan.words;
     const end = at + 1 + (code[at]! >>> 16);
     gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, this.#params, code[at + 2]!, plan.mostParamBytes);
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.#surfaces[code[at + 3]!]!.frame);
-    gl.viewport(0, 0, code[at + 4]!, code[at + 5]!);
+    gl.viewport(0, 0, Math.min(most, code[at + 4]!), Math.min(most, code[at + 5]!));
     for (let unit = 0, word = at + 6; word < end; ++unit, ++word) {
       if (this.#bound[unit] === code[word]) continue;
       this.#bound[unit] = code[word]!;

@@ -127,10 +127,8 @@ export class WebGl2Replay implements Replay {
     const parallel = gl.getExtension('KHR_parallel_shader_compile');
     const fill = () => plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
     replay.#startPrograms();
-    if (parallel) fill();
+    fill();
     await replay.#endPrograms(parallel);
-    replay.#drawOnce();
-    if (!parallel) fill();
     if (gl.isContextLost()) throw lostError();
     const error = gl.getError();
     if (error === gl.OUT_OF_MEMORY) throw new LinnetError('OutOfMemory', 'the textures of the model do not fit the GPU');
@@ -218,21 +216,6 @@ export class WebGl2Replay implements Replay {
       return program;
     });
     gl.deleteShader(vertex);
-    gl.flush();
-  }
-
-  // Drivers translate a shader again when it is first drawn with. A few texels have them begin before the first run.
-  #drawOnce(): void {
-    const { gl, plan } = this;
-    this.#bindWeights();
-    const code = plan.words;
-    const drawn = new Set<number>();
-    for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
-      if ((code[at]! & 0xffff) !== Abi.kGpuDraw || drawn.has(code[at + 1]!)) continue;
-      drawn.add(code[at + 1]!);
-      gl.useProgram(this.#programs[code[at + 1]!]!);
-      this.#draw(at, 2);
-    }
     gl.flush();
   }
 

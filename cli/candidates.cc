@@ -14,7 +14,7 @@
 #include "cli/samples.h"
 #include "cli/scores.h"
 #include "cli/timing.h"
-#include "compress/calibrator.h"
+#include "compress/post_training.h"
 #include "compress/prune.h"
 #include "passes/pipeline.h"
 
@@ -28,14 +28,11 @@ constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
 constexpr size_t kLeastRuns = 15, kMostRuns = 300;
 constexpr double kTimedMs = 300;
 
-Result<Ranges> calibrate(const Workshop& workshop, const Graph& graph, const Samples& samples) {
-  TRY_ASSIGN(const std::unique_ptr<Calibrator> calibrator, Calibrator::create(graph, workshop.model.threads));
-  for (size_t i = 0; i < samples.size(); ++i) {
-    std::memcpy(calibrator->session().input(0).data, samples[i].data(), samples[i].bytes());
-    auto observed = calibrator->observe();
-    if (!observed) return std::unexpected(observed.error().within(workshop.calibration[i]));
-  }
-  return calibrator->ranges();
+// Threads for work that does not look for the fastest number by itself.
+int threads_of(const Workshop& workshop) {
+  const int machine = static_cast<int>(std::thread::hardware_concurrency());
+  return workshop.model.threads > 0 ? workshop.model.threads
+                                    : std::clamp(machine, 1, ThreadPool::kMaxThreads);
 }
 
 double median_ms(Session& session, const std::vector<Buffer>& inputs) {
@@ -123,30 +120,28 @@ Result<Samples> read_calibration(const Workshop& workshop, const Original& origi
 }
 
 Result<Graph> reduce(const Workshop& workshop, const Original& original, const Samples& samples, double macs,
-                     const std::function<void(const char*, size_t, size_t)>& progress) {
+                     const StageProgress& progress) {
   if (macs >= 1) return original.graph;
-  PruneOptions options{.macs = macs, .progress = progress};
-  options.threads = workshop.model.threads > 0 ? workshop.model.threads
-                                               : static_cast<int>(std::thread::hardware_concurrency());
+  const PruneOptions options{.macs = macs, .threads = threads_of(workshop), .progress = progress};
   TRY_ASSIGN(PruneResult pruned, prune(original.graph, samples, options));
   return std::move(pruned.graph);
 }
 
 Result<Base> make_base(const Workshop& workshop, const Original& original, const Samples& samples,
-                       Graph graph, double macs, Precision precision, const std::string& directory) {
+                       Graph graph, double macs, Precision precision, const std::string& directory,
+                       const StageProgress& progress) {
   const auto work = [&]() -> Result<Base> {
-    std::string metadata = original.metadata;
+    TfjsExportOptions exporting{.metadata = original.metadata};
+    if (precision == Precision::Fp16)
+      exporting.storage = [](const Graph&, ValueId) { return WeightStorage::Half; };
     if (precision == Precision::Int8) {
-      TRY_ASSIGN(const Ranges ranges, calibrate(workshop, graph, samples));
-      metadata = with_ranges(metadata, ranges);
+      const QuantizeOptions options{
+          .threads = threads_of(workshop), .names = workshop.calibration, .progress = progress};
+      TRY(quantize_model(graph, samples, options));
+      exporting.metadata = with_ranges(original.metadata, graph.ranges);
+      exporting.storage = codes_where_calibrated;
     }
-    const WeightStorage storage = precision == Precision::Int8   ? WeightStorage::Codes
-                                  : precision == Precision::Fp16 ? WeightStorage::Half
-                                                                 : WeightStorage::Full;
-    TRY_ASSIGN(
-        const WrittenModel written,
-        write_model(graph, {.storage = [=](const Graph&, ValueId) { return storage; }, .metadata = metadata},
-                    original.location, directory));
+    TRY_ASSIGN(const WrittenModel written, write_model(graph, exporting, original.location, directory));
     return Base{macs, precision, written.model_json};
   };
   auto base = work();

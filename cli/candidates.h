@@ -54,10 +54,12 @@ Result<Original> load_original(const Workshop& workshop);
 // The photos to calibrate with, as the model's input takes them.
 Result<Samples> read_calibration(const Workshop& workshop, const Original& original);
 
-// The model with `macs` of its multiply-accumulates, 1 for all. `progress` as in PruneOptions. Fails as
-// prune.
+// Told after each piece of work: of which stage, how much of it is done, and how much there is.
+using StageProgress = std::function<void(const char* stage, size_t done, size_t total)>;
+
+// The model with `macs` of its multiply-accumulates, 1 for all. Fails as prune.
 Result<Graph> reduce(const Workshop& workshop, const Original& original, const Samples& samples, double macs,
-                     const std::function<void(const char*, size_t, size_t)>& progress);
+                     const StageProgress& progress);
 
 // A model of the original's image size, written in a directory of its own.
 struct Base {
@@ -66,9 +68,10 @@ struct Base {
   std::string location;  // of its model.json
 };
 
-// Writes `graph`, of reduce, in `precision`. Fails as calibrating and writing do.
+// Writes `graph`, of reduce, in `precision`. Fails as quantize_model and writing do.
 Result<Base> make_base(const Workshop& workshop, const Original& original, const Samples& samples,
-                       Graph graph, double macs, Precision precision, const std::string& directory);
+                       Graph graph, double macs, Precision precision, const std::string& directory,
+                       const StageProgress& progress);
 
 struct Measured {
   uint64_t bytes = 0;  // of weights and model.json

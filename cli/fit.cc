@@ -111,25 +111,24 @@ Result<std::vector<Base>> make_bases(const Options& options, const Workshop& wor
   std::vector<Base> bases;
   for (const double macs : options.macs) {
     std::optional<Progress> bar;
-    auto graph = reduce(workshop, original, samples, macs, [&](const char* stage, size_t done, size_t total) {
-      if (done == 1 || !bar) bar.emplace(stage, total);
+    const StageProgress progress = [&](const char* stage, size_t done, size_t total) {
+      if (done <= 1 || !bar) bar.emplace(stage, total);
       bar->step();
-    });
-    bar.reset();
+      if (done >= total) bar.reset();
+    };
+    auto graph = reduce(workshop, original, samples, macs, progress);
     if (!graph && macs < 1) {
       std::fprintf(stderr, "linnet: left out: %g of the MACs: %s\n", macs, graph.error().detail());
       continue;
     }
     if (!graph) return std::unexpected(graph.error());
-    Progress progress("precisions", options.precisions.size());
     for (const std::string& name : options.precisions) {
       TRY_ASSIGN(const Precision precision, parse_precision(name));
       const std::filesystem::path directory =
           std::filesystem::path(scratch.path()) / (name + "-" + std::to_string(bases.size()));
-      TRY_ASSIGN(Base base,
-                 make_base(workshop, original, samples, *graph, macs, precision, directory.string()));
+      TRY_ASSIGN(Base base, make_base(workshop, original, samples, *graph, macs, precision,
+                                      directory.string(), progress));
       bases.push_back(std::move(base));
-      progress.step();
     }
   }
   if (bases.empty())

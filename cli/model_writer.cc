@@ -68,6 +68,14 @@ Result<WrittenModel> write_model(const Graph& graph, const TfjsExportOptions& op
   return written;
 }
 
+WeightStorage codes_where_calibrated(const Graph& graph, ValueId constant) {
+  for (const Node& node : graph.nodes())
+    if (node.inputs.size() > 1 && node.inputs[1] == constant &&
+        !graph.ranges.contains(graph.value(node.outputs[0]).name))
+      return WeightStorage::Half;
+  return WeightStorage::Codes;
+}
+
 std::string with_ranges(std::string_view metadata, const Ranges& ranges) {
   return with_member(metadata, "linnet",
                      with_member(json_member_text(metadata, "linnet"), "ranges", ranges_text(ranges)));

@@ -25,6 +25,10 @@ Result<WrittenModel> write_model(const Graph& graph, const TfjsExportOptions& op
 // is, to the byte.
 std::string with_member(std::string_view object, std::string_view key, std::string_view value);
 
+// How weights of a graph that quantize_model left are stored: as codes, those of layers that stay f32 in 16
+// bits.
+WeightStorage codes_where_calibrated(const Graph& graph, ValueId constant);
+
 // `metadata`, the text of a model's userDefinedMetadata, with `ranges` in it; the rest stays as it is.
 std::string with_ranges(std::string_view metadata, const Ranges& ranges);
 

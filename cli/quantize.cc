@@ -162,15 +162,6 @@ Result<void> quantize_on_samples(const Options& options, Graph& graph, const std
   return {};
 }
 
-// Weights of layers that stay f32 take 16 bits.
-WeightStorage storage_of(const Graph& graph, ValueId constant) {
-  for (const Node& node : graph.nodes())
-    if (node.inputs.size() > 1 && node.inputs[1] == constant &&
-        !graph.ranges.contains(graph.value(node.outputs[0]).name))
-      return WeightStorage::Half;
-  return WeightStorage::Codes;
-}
-
 double mib(uint64_t bytes) {
   return static_cast<double>(bytes) / (1 << 20);
 }
@@ -255,7 +246,7 @@ Result<int> quantize(const Options& options) {
       auto quantized = quantize_on_samples(options, graph, metadata, &outcome);
       if (!quantized) return std::unexpected(quantized.error().within(options.samples));
       metadata = with_ranges(metadata, graph.ranges);
-      exporting.storage = storage_of;
+      exporting.storage = codes_where_calibrated;
     }
     exporting.metadata = metadata;
     TRY_ASSIGN(outcome.written, write_model(graph, exporting, source.location, options.output));

@@ -10,6 +10,7 @@
 
 #include "abi/heap.h"
 #include "abi/layout.h"
+#include "base/digest.h"
 #include "base/handles.h"
 #include "formats/tfjs/tfjs_model.h"
 #include "graph/flat.h"
@@ -48,6 +49,7 @@ struct OpenModel {
   std::unique_ptr<TfjsModel> tfjs;
   std::vector<ShardInfo> shards;
   ShardRoom room;
+  Digest digest;  // of the shards, one after the other
   ModelInfo info;
 };
 
@@ -76,6 +78,8 @@ struct OpenGraph {
   std::vector<u32> words;
   std::vector<ptr> constants;
   std::vector<u32> constant_bytes;
+  std::vector<PlanNode> nodes;
+  std::vector<NodeInfo> node_infos;
   GraphInfo info;
 };
 
@@ -135,7 +139,9 @@ Result<u32> open_model(std::string_view json) {
                  .shards = address(model->shards.data()),
                  .shard_count = static_cast<u32>(model->shards.size()),
                  .metadata = address(metadata.data()),
-                 .metadata_bytes = static_cast<u32>(metadata.size())};
+                 .metadata_bytes = static_cast<u32>(metadata.size()),
+                 .digest_low = 0,
+                 .digest_high = 0};
   return state.handles.add(std::make_unique<Object>(Object{std::move(model), nullptr, nullptr}));
 }
 
@@ -148,6 +154,10 @@ Result<ptr> find_shard_room(u32 handle, u32 shard) {
 
 Result<u32> count_filled(u32 handle, u32 shard, u32 bytes) {
   TRY_ASSIGN(OpenModel * model, find_model(handle));
+  // Decoding changes them.
+  if (bytes <= model->room.bytes) model->digest.add({at<const std::byte>(model->room.data), bytes});
+  model->info.digest_low = static_cast<u32>(model->digest.value());
+  model->info.digest_high = static_cast<u32>(model->digest.value() >> 32);
   TRY(model->tfjs->shard_filled(shard, bytes));
   return 1;
 }
@@ -225,43 +235,6 @@ Result<u32> compile_session(u32 model, const CompileSpec& spec) {
   return open_session(std::move(graph), spec.threads, spec.measured_threads != 0);
 }
 
-Result<u32> open_graph(u32 model, const CompileSpec& spec) {
-  auto open = std::make_unique<OpenGraph>();
-  TRY_ASSIGN(open->graph, graph_of(model, spec));
-  Graph& graph = open->graph;
-  TRY(verify(graph));
-  // GPUs have no kernels for codes.
-  graph.ranges.clear();
-  TRY(run_passes(graph));
-  open->words = flatten_graph(graph);
-  for (ValueId id = 0; id < graph.value_count(); ++id) {
-    const Tensor& constant = graph.value(id).constant;
-    open->constants.push_back(constant.empty() ? 0 : address(constant.data()));
-    open->constant_bytes.push_back(constant.empty() ? 0 : static_cast<u32>(constant.bytes()));
-  }
-  open->info = {.macs = 0,
-                .words = address(open->words.data()),
-                .word_count = static_cast<u32>(open->words.size()),
-                .constants = address(open->constants.data()),
-                .constant_bytes = address(open->constant_bytes.data())};
-  for (const Node& node : graph.nodes()) open->info.macs += static_cast<f64>(node_macs(graph, node));
-  return state.handles.add(std::make_unique<Object>(Object{nullptr, nullptr, std::move(open)}));
-}
-
-Result<u32> compile_nodes(u32 handle, u32 first, u32 last) {
-  TRY_ASSIGN(OpenGraph * open, find_graph(handle));
-  if (last >= open->graph.node_count())
-    return fail(ErrorCode::InvalidArgument, "the graph has no node %u", last);
-  if (first <= last) return open_session(extract_nodes(open->graph, first, last), 1, false);
-  Graph inputs;
-  for (const GraphPort& port : open->graph.inputs) {
-    const Value& value = open->graph.value(port.value);
-    inputs.inputs.push_back({port.name, inputs.add_input(port.name, value.dtype, value.shape)});
-  }
-  inputs.outputs = inputs.inputs;
-  return open_session(std::move(inputs), 1, false);
-}
-
 NodeInfo describe_node(const PlanNode& node, const NodeProfile& profile) {
   const char* op = op_def(node.op).name;
   NodeInfo info = {.name = address(node.name.data()),
@@ -282,6 +255,47 @@ NodeInfo describe_node(const PlanNode& node, const NodeProfile& profile) {
   info.input_rank = copy_dims(node.input, info.input);
   info.output_rank = copy_dims(node.output, info.output);
   return info;
+}
+
+Result<u32> open_graph(u32 model, const CompileSpec& spec) {
+  auto open = std::make_unique<OpenGraph>();
+  TRY_ASSIGN(open->graph, graph_of(model, spec));
+  Graph& graph = open->graph;
+  TRY(verify(graph));
+  // GPUs have no kernels for codes.
+  graph.ranges.clear();
+  TRY(run_passes(graph));
+  open->words = flatten_graph(graph);
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Tensor& constant = graph.value(id).constant;
+    open->constants.push_back(constant.empty() ? 0 : address(constant.data()));
+    open->constant_bytes.push_back(constant.empty() ? 0 : static_cast<u32>(constant.bytes()));
+  }
+  for (const Node& node : graph.nodes()) open->nodes.push_back(plan_node(graph, node));
+  for (const PlanNode& node : open->nodes) open->node_infos.push_back(describe_node(node, {.kernel = ""}));
+  open->info = {.macs = 0,
+                .words = address(open->words.data()),
+                .word_count = static_cast<u32>(open->words.size()),
+                .constants = address(open->constants.data()),
+                .constant_bytes = address(open->constant_bytes.data()),
+                .nodes = address(open->node_infos.data()),
+                .node_count = static_cast<u32>(open->node_infos.size())};
+  for (const Node& node : graph.nodes()) open->info.macs += static_cast<f64>(node_macs(graph, node));
+  return state.handles.add(std::make_unique<Object>(Object{nullptr, nullptr, std::move(open)}));
+}
+
+Result<u32> compile_nodes(u32 handle, u32 first, u32 last) {
+  TRY_ASSIGN(OpenGraph * open, find_graph(handle));
+  if (last >= open->graph.node_count())
+    return fail(ErrorCode::InvalidArgument, "the graph has no node %u", last);
+  if (first <= last) return open_session(extract_nodes(open->graph, first, last), 1, false);
+  Graph inputs;
+  for (const GraphPort& port : open->graph.inputs) {
+    const Value& value = open->graph.value(port.value);
+    inputs.inputs.push_back({port.name, inputs.add_input(port.name, value.dtype, value.shape)});
+  }
+  inputs.outputs = inputs.inputs;
+  return open_session(std::move(inputs), 1, false);
 }
 
 Result<ptr> profile_session(u32 handle, u32 runs) {

@@ -39,6 +39,7 @@ struct OpenPlan {
   std::vector<GpuShader> shaders;
   std::vector<GpuPiece> pieces;
   std::vector<u32> places;  // of all steps on the CPU
+  std::vector<u32> step_nodes;
   std::vector<GpuCpuStep> cpu_steps;
   std::vector<GpuTexture> textures;
   GpuInfo info{};
@@ -116,12 +117,14 @@ Result<ptr> compile() {
   for (const gpu::Texture& texture : plan.textures)
     open.textures.push_back(
         {texture.width, texture.height, texture.layers, texture.lanes, static_cast<u32>(texture.dtype)});
+  for (uint32_t node : plan.step_nodes) open.step_nodes.push_back(plan.node_ids[node]);
   describe_cpu_steps();
   open.info = {.inputs = address(open.inputs.data()),
                .input_count = static_cast<u32>(open.inputs.size()),
                .outputs = address(open.outputs.data()),
                .output_count = static_cast<u32>(open.outputs.size()),
                .steps = static_cast<u32>(plan.step_nodes.size()),
+               .step_nodes = address(open.step_nodes.data()),
                .words = address(plan.words.data()),
                .word_count = static_cast<u32>(plan.words.size()),
                .shaders = address(open.shaders.data()),

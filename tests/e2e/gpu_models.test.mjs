@@ -55,6 +55,22 @@ async function compare(url, backend) {
   assert.deepEqual(page.problems, []);
 }
 
+test('a profile tells the time of every node', async () => {
+  const { nodes, macs, error } = await page.evaluate(async () => {
+    const model = await linnet.loadModel('/small/', { backend: 'webgpu' });
+    const input = new Float32Array(48 * 48 * 3);
+    const profile = await model.profile(input, 3);
+    const refused = await model.profile(input, 0).catch((reason) => reason.code);
+    await model.dispose();
+    return { nodes: profile, macs: model.macs, error: refused };
+  });
+  assert.equal(error, 'InvalidArgument');
+  for (const { op, kernel, ms, steps: count } of nodes) assert.ok(op !== '' && kernel === 'GPU' && ms >= 0 && ms < 1e4 && count > 0);
+  assert.ok(nodes.some(({ ms }) => ms > 0));
+  assert.equal(nodes.reduce((sum, node) => sum + node.macs, 0), macs);
+  assert.deepEqual(nodes[0].output, [1, 24, 24, 16]);
+});
+
 for (const backend of ['webgpu', 'webgl2']) {
   test(`a small model gives on ${backend} what it gives on WebAssembly`, () => compare('/small/model.json', backend));
 

@@ -35,6 +35,25 @@ test('chooses WASM where that is measured to be the fastest, and says so', async
   assert.ok(wasm.bytes > 0 && webgpu.bytes > 0);
 });
 
+test('a model of several inputs keeps those that an image leaves as they were', async () => {
+  const answers = await inPage(async () => {
+    const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 } }, { location: '/sum/', backends: ['webgpu'] });
+    await decided(model);
+    const whole = (value) => new Float32Array(48).fill(value);
+    const white = () => new ImageData(new Uint8ClampedArray(64).fill(255), 4, 4);
+    const first = async (promise) => (await promise).sum[0];
+    const found = [model.backend];
+    found.push(await first(model.run({ image: whole(2), other: whole(5) })));
+    found.push(await first(model.runImage(white(), { input: 'image' })));
+    found.push(await first(model.runImage(white(), { input: 'other' })));
+    found.push(await first(model.run({ image: whole(3), other: whole(4) })));
+    found.push(await first(model.runImage(white(), { input: 'other' })));
+    await model.dispose();
+    return found;
+  });
+  assert.deepEqual(answers, ['webgpu', 7, 6, 2, 7, 4]);
+});
+
 test('answers every frame while it changes to a faster backend', async () => {
   const result = await inPage(async () => {
     const expected = await expectedAnswers();

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { modelDocuments, openPackagePage, startServer } from './harness.mjs';
-import { smallClassifier } from './small_models.mjs';
+import { smallClassifier, sum } from './small_models.mjs';
 
 const script = (name) => readFileSync(new URL(`pages/${name}`, import.meta.url));
 const stands = { 'engine_worker.js': script('fake_rung_worker.js'), 'probe_worker.js': script('fake_probe_worker.js') };
 
 export const startLadderServer = () =>
   startServer({
-    documents: modelDocuments('/small', smallClassifier({ size: 48 })),
+    documents: { ...modelDocuments('/small', smallClassifier({ size: 48 })), ...modelDocuments('/sum', sum()) },
     handle(request, response) {
       const [, fake, behaviours, name] = request.url.split('/');
       if (fake !== 'fake') return false;
@@ -25,8 +25,8 @@ function helpers() {
   globalThis.loads = [];
   globalThis.orders = new BroadcastChannel('fake rungs');
   orders.onmessage = ({ data }) => data.loading && loads.push(data.loading);
-  globalThis.load = (behaviours, options = {}) =>
-    linnet.loadModel('/small/', {
+  globalThis.load = (behaviours, { location = '/small/', ...options } = {}) =>
+    linnet.loadModel(location, {
       threads: 1,
       variant: 'simd',
       backends: ['webgl2', 'webgpu'],

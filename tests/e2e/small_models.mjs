@@ -87,3 +87,21 @@ export function echo({ width, height, metadata }) {
   };
   return { json, weights: Buffer.alloc(0) };
 }
+
+/** A model without weights that adds its inputs `image` and `other`, both [1,4,4,3]. */
+export function sum() {
+  const shape = [1, 4, 4, 3];
+  const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims(shape) });
+  const input = (name) => ({ name, op: 'Placeholder', attr: { dtype: float, shape: { shape: dims(shape) } } });
+  const json = {
+    format: 'graph-model',
+    signature: { inputs: { image: port('image'), other: port('other') }, outputs: { sum: port('sum') } },
+    modelTopology: {
+      node: [input('image'), input('other'), { name: 'sum', op: 'AddV2', input: ['image', 'other'], attr: { T: float } }],
+      library: {},
+      versions: { producer: 1 },
+    },
+    weightsManifest: [],
+  };
+  return { json, weights: Buffer.alloc(0) };
+}

@@ -35,6 +35,8 @@ export interface RunRequest {
   /** All inputs, one after the other; it comes back in the reply. */
   readonly input: ArrayBuffer;
   readonly outputs: readonly ArrayBuffer[];
+  /** Leaves the inputs as they were before, for images that fill one of several. */
+  readonly aside?: boolean;
 }
 
 export interface ImageRequest {
@@ -42,6 +44,8 @@ export interface ImageRequest {
   readonly image: WorkerImage;
   readonly plan: ImagePlan;
   readonly input: number;
+  /** Of all inputs before the image comes, where the worker has not seen them. */
+  readonly inputs?: ArrayBuffer | null;
   readonly outputs: readonly ArrayBuffer[];
 }
 
@@ -64,7 +68,7 @@ export interface LoadReply {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly metadata: string;
-  /** Of model.json, in hexadecimal; empty in a page that is not secure. */
+  /** Of model.json and the weights, in hexadecimal; empty in a page that is not secure. */
   readonly digest: string;
   /** What the results are as exact as. */
   readonly precision: 'f32' | 'f16' | 'int8';

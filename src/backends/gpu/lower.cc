@@ -136,6 +136,7 @@ Result<void> Lowering::lower_node(NodeId id) {
   if (shape(node.outputs[0]).elements() == 0) return {};
   node_ = static_cast<uint32_t>(plan_.node_names.size());
   plan_.node_names.push_back(node.name);
+  plan_.node_ids.push_back(id);
   const bool fits = node.inputs.size() <= most_inputs();
   bool lowered = false;
   if (fits) {

@@ -53,6 +53,7 @@ struct GpuPlan {
   std::vector<uint32_t> words;
   std::vector<uint32_t> step_nodes;  // for each step the index of its node's name
   std::vector<std::string> node_names;
+  std::vector<NodeId> node_ids;  // of these nodes, in the graph
   std::vector<uint32_t> params;  // of all dispatches, for one uniform buffer
   std::vector<WeightPiece> weights;
   std::vector<CpuStep> cpu_steps;

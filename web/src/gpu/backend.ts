@@ -2,9 +2,11 @@
 // API replays the plan. The worker fetches this script only when such a backend is asked for.
 import { LinnetError } from '../errors.js';
 import type { LoadRequest } from '../protocol.js';
+import type { NodeTime } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
 import type { CpuRunner } from './host.js';
+import { profileNodes } from './profile.js';
 import { openWebGl2 } from './webgl2.js';
 import { openWebGpuHost } from './webgpu.js';
 
@@ -16,6 +18,8 @@ export interface GpuModel {
   readonly precision: 'f32' | 'f16';
   /** One inference on the inputs as that session holds them. */
   readonly run: (outputs: readonly Uint8Array[]) => Promise<void>;
+  /** Where the time of so many runs on those inputs goes. */
+  readonly profile: (runs: number) => Promise<NodeTime[]>;
   readonly destroy: () => void;
 }
 
@@ -103,6 +107,13 @@ export async function openOnGpu(
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
       run: (outputs) => replay.run(inputBytes(), outputs),
+      profile: async (runs) => {
+        const steps = replay.profile;
+        if (!steps) throw new LinnetError('UnsupportedHost', 'WebGL2 does not tell times; profile the model on another backend');
+        // Puts the inputs in.
+        await replay.run(inputBytes(), plan.outputs.map(({ bytes }) => new Uint8Array(bytes)));
+        return profileNodes(plan, graph.nodes, () => steps.call(replay), runs);
+      },
       destroy: () => {
         parts.close();
         replay.destroy();

@@ -73,6 +73,8 @@ export interface GpuPlan {
   readonly inputs: readonly GpuPort[];
   readonly outputs: readonly GpuPort[];
   readonly steps: number;
+  /** The nodes of the graph that the steps belong to. */
+  readonly stepNodes: readonly number[];
   readonly words: Uint32Array;
   readonly shaders: readonly string[];
   readonly pieces: readonly GpuWeightPiece[];
@@ -161,6 +163,7 @@ export class GpuCompiler {
       inputs: list(GpuInfo.inputs, GpuInfo.input_count, PortInfo.sizeof, port),
       outputs: list(GpuInfo.outputs, GpuInfo.output_count, PortInfo.sizeof, port),
       steps: u32(info + GpuInfo.steps),
+      stepNodes: list(GpuInfo.step_nodes, GpuInfo.steps, 4, u32),
       words: Uint32Array.from(list(GpuInfo.words, GpuInfo.word_count, 4, u32)),
       shaders: list(GpuInfo.shaders, GpuInfo.shader_count, GpuShader.sizeof, (at) => text(at + GpuShader.text)),
       pieces,

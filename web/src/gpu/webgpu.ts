@@ -223,8 +223,8 @@ export class WebGpuReplay implements Replay {
   }
 
   /**
-   * Milliseconds of each step on the GPU in one run on the inputs as they are, 0 for steps on the CPU. Dispatches run in
-   * passes of their own, so the sum is more than a run takes.
+   * Milliseconds of each step in one run on the inputs as they are; of steps on the CPU without the copies. Dispatches run
+   * in passes of their own, so the sum is more than a run takes.
    */
   async profile(): Promise<Float64Array> {
     const { device, plan } = this;
@@ -234,16 +234,15 @@ export class WebGpuReplay implements Replay {
     const queries = device.createQuerySet({ type: 'timestamp', count });
     const resolved = device.createBuffer({ size: 8 * count, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
     const readback = device.createBuffer({ size: 8 * count, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-    const onGpu = new Set<number>();
+    const onCpu = new Map<number, number>();
     let encoder = device.createCommandEncoder();
     const code = plan.words;
     for (let at = 0, step = 0; at < code.length; at += 1 + (code[at]! >>> 16), ++step) {
       if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) {
-        await this.#runOnCpu(code[at + 1]!, encoder);
+        onCpu.set(step, await this.#runOnCpu(code[at + 1]!, encoder));
         encoder = device.createCommandEncoder();
         continue;
       }
-      onGpu.add(step);
       const pass = encoder.beginComputePass({
         timestampWrites: { querySet: queries, beginningOfPassWriteIndex: 2 * step, endOfPassWriteIndex: 2 * step + 1 },
       });
@@ -257,7 +256,7 @@ export class WebGpuReplay implements Replay {
     await this.#map(readback);
     const nanoseconds = new BigUint64Array(readback.getMappedRange());
     const times = Float64Array.from({ length: plan.steps }, (_, step) =>
-      onGpu.has(step) ? Number(nanoseconds[2 * step + 1]! - nanoseconds[2 * step]!) / 1e6 : 0,
+      onCpu.get(step) ?? Number(nanoseconds[2 * step + 1]! - nanoseconds[2 * step]!) / 1e6,
     );
     for (const each of [queries, resolved, readback]) each.destroy();
     return times;
@@ -292,7 +291,8 @@ export class WebGpuReplay implements Replay {
     return inputs.reduce((sum, _, i) => sum + mapped(this.cpu.input(part, i).length), 0);
   }
 
-  async #runOnCpu(number: number, encoder: GPUCommandEncoder): Promise<void> {
+  // Gives the milliseconds that the nodes took.
+  async #runOnCpu(number: number, encoder: GPUCommandEncoder): Promise<number> {
     const part: CpuPart = this.plan.cpuParts[number]!;
     const operands = this.#operands!;
     let at = 0;
@@ -311,8 +311,11 @@ export class WebGpuReplay implements Replay {
       at += mapped(to.length);
     });
     operands.unmap();
+    const start = performance.now();
     this.cpu.run(number);
+    const taken = performance.now() - start;
     part.outputs.forEach((place, i) => this.#upload(place, this.cpu.output(number, i) as Uint8Array<ArrayBuffer>));
+    return taken;
   }
 
   async #map(buffer: GPUBuffer): Promise<void> {

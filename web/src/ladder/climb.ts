@@ -17,12 +17,10 @@ export function climb(
 ): Runner {
   const metadata = JSON.parse(reply.metadata) as Record<string, unknown>;
   const golden = goldenOf(metadata, reply.outputs);
-  // An image fills one input and leaves the others as they were, which only the rung that ran last would know.
-  const choices = reply.inputs.length > 1 ? [] : others;
-  if (choices.length === 0 && !options.safeMode) return first;
+  if (others.length === 0 && !options.safeMode) return first;
   return new Ladder(first, reply, {
     assets: request.assets,
-    backends: ['wasm', ...choices],
+    backends: ['wasm', ...others],
     golden,
     quantised: ownOf(metadata)['ranges'] !== undefined,
     safeMode: options.safeMode ?? false,

@@ -50,6 +50,8 @@ export class Ladder implements Runner {
   #digest = '';
   #told = -1;
   #choice: BackendChoice | null = null;
+  // Inputs of the last run that WASM has not seen, for images that fill one of several.
+  #unseen: ArrayBuffer | null = null;
   // Goes to the rung being measured and comes back.
   #measure: { input: ArrayBuffer; outputs: readonly ArrayBuffer[] } | null = null;
 
@@ -79,9 +81,10 @@ export class Ladder implements Runner {
   async ask<T extends Request['type']>(request: Extract<Request, { type: T }>, transfer: Transferable[] = []): Promise<Replies[T]> {
     if (request.type === 'run' || request.type === 'image')
       return (await this.#answer(request as RunRequest | ImageRequest, transfer)) as Replies[T];
-    const first = this.#rungs[wasm];
-    if (!first) throw this.#unanswered();
-    return first.ask<T>(request, transfer);
+    const profiled = request.type === 'profile' && this.backend === 'webgpu';
+    const rung = this.#rungs[profiled ? this.#active : wasm];
+    if (!rung) throw this.#unanswered();
+    return rung.ask<T>(request, transfer);
   }
 
   end(error: LinnetError): void {
@@ -97,7 +100,16 @@ export class Ladder implements Runner {
   // --- Answers
 
   async #answer(request: RunRequest | ImageRequest, transfer: Transferable[]): Promise<RunReply> {
+    // An image fills one input and leaves the others as they were: WASM keeps them.
+    const several = this.#first.inputs.length > 1;
+    if (several && request.type === 'image') {
+      const inputs = this.#unseen;
+      this.#unseen = null;
+      return this.#run(wasm, { ...request, inputs }, inputs ? [...transfer, inputs] : transfer);
+    }
+    this.#unseen = null;
     if (this.#active === wasm) return this.#run(wasm, request, transfer);
+    if (several) this.#unseen = (request as RunRequest).input.slice(0);
     this.#kept.keep(request);
     try {
       // Each failure has the ladder step to another rung, and WASM comes last.
@@ -284,7 +296,7 @@ export class Ladder implements Runner {
     const rung = this.#rungs[index]!;
     try {
       const input = this.#testInput(rung);
-      const reply = await rung.ask<'run'>({ type: 'run', input, outputs: [] }, [input]);
+      const reply = await rung.ask<'run'>({ type: 'run', input, outputs: [], aside: true }, [input]);
       if (this.#ended || this.#rungs[index] !== rung) return;
       const outputs = rung.reply.outputs.map((output, i) => arrayOver(output, reply.outputs[i]!));
       const precision = this.options.quantised ? 'int8' : rung.reply.precision;
@@ -300,7 +312,7 @@ export class Ladder implements Runner {
     const { input, outputs } = this.#measure ?? { input: this.#testInput(rung), outputs: [] };
     this.#measure = null;
     try {
-      const reply = await rung.ask<'run'>({ type: 'run', input, outputs }, [input, ...outputs]);
+      const reply = await rung.ask<'run'>({ type: 'run', input, outputs, aside: true }, [input, ...outputs]);
       if (this.#ended || this.#rungs[index] !== rung) return;
       if (reply.input) this.#measure = { input: reply.input, outputs: reply.outputs };
       this.#report(Abi.kEventMeasured, index, reply.timing.run);

@@ -55,6 +55,8 @@ export interface EngineGraph {
   readonly macs: number;
   /** Flat words without the constants' elements, in the engine's memory. */
   readonly words: Uint8Array;
+  /** Its nodes by number, without times. */
+  readonly nodes: readonly NodeTime[];
   /** The elements of a constant, in the engine's memory. */
   readonly constant: (value: number) => Uint8Array;
 }
@@ -170,6 +172,13 @@ export class Engine {
     }
   }
 
+  /** Of the bytes of the shards so far, in hexadecimal. */
+  weightsDigest(model: number): string {
+    const info = this.#must((e) => e.model_info(model));
+    const digits = (field: ModelInfo) => this.#u32(info + field).toString(16).padStart(8, '0');
+    return digits(ModelInfo.digest_high) + digits(ModelInfo.digest_low);
+  }
+
   endShard(model: number, shard: number): void {
     this.#must((e) => e.shard_end(model, shard));
   }
@@ -197,6 +206,7 @@ export class Engine {
       handle,
       macs: this.#f64(info + GraphInfo.macs),
       words: this.bytes.subarray(words, words + 4 * this.#u32(info + GraphInfo.word_count)),
+      nodes: this.#nodes(this.#u32(info + GraphInfo.nodes), this.#u32(info + GraphInfo.node_count)),
       constant: (value) => {
         const address = this.#u32(this.#u32(info + GraphInfo.constants) + 4 * value);
         return this.bytes.subarray(address, address + this.#u32(this.#u32(info + GraphInfo.constant_bytes) + 4 * value));
@@ -227,8 +237,12 @@ export class Engine {
   /** Profiles `runs` runs on the inputs as they are. */
   profile(session: number, runs: number): NodeTime[] {
     const info = this.#must((e) => e.session_profile(session, runs));
-    return Array.from({ length: this.#u32(info + ProfileInfo.node_count) }, (_, i) => {
-      const node = this.#u32(info + ProfileInfo.nodes) + i * NodeInfo.sizeof;
+    return this.#nodes(this.#u32(info + ProfileInfo.nodes), this.#u32(info + ProfileInfo.node_count));
+  }
+
+  #nodes(first: number, count: number): NodeTime[] {
+    return Array.from({ length: count }, (_, i) => {
+      const node = first + i * NodeInfo.sizeof;
       return {
         name: this.#text(node + NodeInfo.name),
         op: this.#text(node + NodeInfo.op),

@@ -1,7 +1,7 @@
 // One model's engine and what it answers, in whatever thread this runs.
 import { LinnetError, toLinnetError } from '../errors.js';
 import type { GpuModel } from '../gpu/backend.js';
-import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, WorkerMessage } from '../protocol.js';
+import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
 import { PixelReader } from './pixels.js';
@@ -32,6 +32,8 @@ function startHelper(engine: Engine, index: number, worker: Worker, url: string)
 /** A loaded model: from `load` to `close`. */
 class Loaded {
   readonly #pixels = new PixelReader();
+  // Of a model with several inputs, all as they were given: a run may write over them, and an image fills one alone.
+  readonly #kept: Uint8Array<ArrayBuffer> | null;
   #prepared = { key: '', address: 0 };
 
   private constructor(
@@ -41,7 +43,10 @@ class Loaded {
     readonly metadata: string,
     readonly digest: string,
     private readonly gpu: GpuModel | null,
-  ) {}
+  ) {
+    const { inputs } = description;
+    this.#kept = inputs.length > 1 ? new Uint8Array(inputs.reduce((sum, { bytes }) => sum + bytes, 0)) : null;
+  }
 
   // The helpers' workers go into `helpers` as they start; `send` gets news of loading and of a GPU's failure.
   static async load(request: LoadRequest, helpers: Worker[], send: Send): Promise<Loaded> {
@@ -89,20 +94,22 @@ class Loaded {
     };
   }
 
-  run(input: ArrayBuffer, outputs: readonly ArrayBuffer[]): Promise<RunReply> {
+  run({ input, outputs, aside }: RunRequest): Promise<RunReply> {
     this.engine.wake(this.session);
     this.#setInputs(input);
+    if (!aside) this.#keepInputs(input);
     return this.#infer(input, outputs, 0);
   }
 
-  profile(input: ArrayBuffer, runs: number): NodeTime[] {
-    if (this.gpu) throw new LinnetError('UnsupportedHost', 'only models on the wasm backend can be profiled');
+  profile(input: ArrayBuffer, runs: number): NodeTime[] | Promise<NodeTime[]> {
     this.#setInputs(input);
+    if (this.gpu) return this.gpu.profile(runs);
     return this.engine.profile(this.session, runs);
   }
 
-  async runImage({ image, plan, input, outputs }: ImageRequest): Promise<RunReply> {
+  async runImage({ image, plan, input, inputs, outputs }: ImageRequest): Promise<RunReply> {
     try {
+      if (inputs) this.#keepInputs(inputs);
       const start = performance.now();
       await this.#pixels.read(image, (layout) => {
         const key = JSON.stringify([input, layout, plan]);
@@ -113,7 +120,9 @@ class Loaded {
         return this.engine.bytes.subarray(this.#prepared.address);
       });
       this.engine.wake(this.session);
+      if (this.#kept) this.#setInputs(this.#kept.buffer);
       this.engine.loadImage(this.session, input);
+      this.#keepImage(input);
       return await this.#infer(null, outputs, performance.now() - start);
     } finally {
       if ('close' in image) image.close();
@@ -132,6 +141,16 @@ class Loaded {
 
   destroy(): void {
     this.gpu?.destroy();
+  }
+
+  #keepInputs(input: ArrayBuffer): void {
+    this.#kept?.set(new Uint8Array(input));
+  }
+
+  #keepImage(index: number): void {
+    const { address, bytes } = this.description.inputs[index]!;
+    const at = this.description.inputs.slice(0, index).reduce((sum, port) => sum + port.bytes, 0);
+    this.#kept?.set(this.engine.bytes.subarray(address, address + bytes), at);
   }
 
   #setInputs(input: ArrayBuffer): void {
@@ -199,7 +218,7 @@ export class ModelHost {
     if (!loaded) throw new LinnetError('EngineFailed', 'no model is loaded');
     switch (request.type) {
       case 'run':
-        return loaded.run(request.input, request.outputs);
+        return loaded.run(request);
       case 'image':
         return loaded.runImage(request);
       case 'profile':

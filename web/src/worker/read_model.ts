@@ -125,7 +125,7 @@ async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Opens the model in the engine with all its weights, and gives its handle and model.json's digest. */
+/** Opens the model in the engine with all its weights, and gives its handle and its digest: model.json's and the weights'. */
 export async function readModel(
   engine: Engine,
   source: ModelSource,
@@ -170,5 +170,6 @@ export async function readModel(
     engine.endShard(handle, i);
   }
   onProgress({ phase: 'compile', loadedBytes, totalBytes });
-  return { ...opened, digest: await digestOf(json) };
+  const digest = await digestOf(json);
+  return { ...opened, digest: digest && `${digest}-${engine.weightsDigest(handle)}` };
 }

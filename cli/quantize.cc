@@ -118,6 +118,12 @@ Result<std::vector<size_t>> read_labels(const Options& options, const Graph& gra
       return std::vector<size_t>();
     }
     const size_t label = static_cast<size_t>(found->index) + background_classes(classes);
+    if (label >= classes && options.labels.empty()) {
+      std::fprintf(stderr,
+                   "linnet: %s is not of this model's %zu classes: the drop is measured without labels\n",
+                   location.c_str(), classes);
+      return std::vector<size_t>();
+    }
     if (label >= classes)
       return fail(ErrorCode::WrongSize, "%s: %s is of class %zu, but the model has %zu classes",
                   location.c_str(), file.c_str(), label, classes);

@@ -85,6 +85,17 @@ TEST(Quantize, LeavesAGraphWithoutRangesAlone) {
   EXPECT_EQ(print_graph(graph), before);
 }
 
+TEST(Quantize, LeavesALayerInF32WhoseResultHasNoRange) {
+  const Graph before = calibrated(kBlock);
+  Graph after = before;
+  after.ranges.erase("d");
+  ASSERT_TRUE(quantize(after));
+  ASSERT_TRUE(verify(after)) << print_graph(after);
+  EXPECT_EQ(count(after, Op::depthwise_conv2d), 1u) << print_graph(after);
+  EXPECT_EQ(count(after, Op::quantized_conv2d), 3u);
+  expect_same_results(before, after, 0.05);
+}
+
 TEST(Quantize, LooksUpOtherActivations) {
   const Graph graph = expect_close(R"(
 input %x: f32[1,4,4,8]

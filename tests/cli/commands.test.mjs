@@ -204,6 +204,28 @@ test('quantize calibrates a model that then answers in int8', async () => {
   assert.deepEqual(ranges.image, [0, 1]);
 });
 
+test('quantize keeps layers in fp16 until the drop is within the budget', async () => {
+  const samples = join(folder, 'samples');
+  const target = join(folder, 'mixed');
+  const budget = await json('quantize', model, '--int8', '--calibrate', samples, '--max-drop', '100', '-o', target);
+  assert.deepEqual(budget.layers.map(({ precision }) => precision), ['int8']);
+  // Without an error there is no ratio to it.
+  const [{ sqnr_db: sqnr, op, weights }] = budget.layers;
+  assert.ok((sqnr === null || sqnr > 20) && op === 'matmul' && weights > 0, JSON.stringify(budget.layers));
+  assert.ok(budget.drop >= 0 && budget.agreement === 100 && budget.labelled === false);
+  // Labels that no answer suits: the drop is counted by them, and they have to fit.
+  const labels = join(folder, 'sample_labels.json');
+  writeFileSync(labels, JSON.stringify({ 'a.png': 0, 'b.png': 1, 'c.png': 2 }));
+  const labelled = await json('quantize', model, '--int8', '--calibrate', samples, '--labels', labels, '-o', target);
+  assert.ok(labelled.labelled && labelled.drop === 0);
+  writeFileSync(labels, JSON.stringify({ 'a.png': 0, 'b.png': 1, 'c.png': 999 }));
+  const wrong = await linnet('quantize', model, '--int8', '--calibrate', samples, '--labels', labels, '-o', target);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /c\.png is of class 999, but the model has \d+ classes/);
+  const { stdout } = await ok('quantize', model, '--int8', '--calibrate', samples, '-o', target);
+  assert.match(stdout, /^layer alone in int8 +op +weights +SQNR dB +KL +kept in/m);
+});
+
 // The PCG output permutation as a hash, and the self-test's input by it.
 const pcg = (value) => {
   const state = (Math.imul(value, 747796405) + 2891336453) >>> 0;

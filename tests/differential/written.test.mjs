@@ -44,9 +44,10 @@ for (const name of models) {
     }));
 }
 
-for (const flags of [['--fp16'], ['--int8', '--calibrate', imagesFolder, '--limit', '3', '--normalisation', 'pm1']]) {
+const calibrated = ['--int8', '--calibrate', imagesFolder, '--limit', '3', '--normalisation', 'pm1'];
+for (const flags of [['--fp16'], calibrated, [...calibrated, '--max-drop', '0']]) {
   const source = join(modelsFolder, 'mobilenet_v1_0.25_128');
-  test(`a model written by quantize ${flags[0]} runs in TensorFlow.js as in Linnet's f32`, { skip: missing(source) || missing(imagesFolder) }, () =>
+  test(`a model written by quantize ${[flags[0], ...flags.slice(7)].join(' ')} runs in TensorFlow.js as in Linnet's f32`, { skip: missing(source) || missing(imagesFolder) }, () =>
     withFolder(async (folder) => {
       const made = await linnet('quantize', source, ...flags, '-o', join(folder, 'model'));
       assert.ok(made.weights_bytes < 0.51 * made.weights_bytes_before, `${made.weights_bytes} bytes`);

@@ -153,6 +153,9 @@ std::vector<KernelCase> kernel_cases() {
       on_image("avg_pool 3x3", {56, 56, 64}, "",
                "%y = avg_pool(%x) {kernel=[3,3], strides=[1,1], pads=[1,1,1,1]}"),
       on_image("reduce mean", {7, 7, 1280}, "", "%y = reduce(%x) {mode=mean, axes=[1,2]}"),
+      on_image("layer_norm", {1, 128, 512}, "",
+               "const %g: f32[512] = random(1)\nconst %b: f32[512] = random(2)\n%y = layer_norm(%x, %g, %b) "
+               "{mode=layer, epsilon=0.001}"),
       on_image("softmax", {1, 1, 1001}, "", "%y = softmax(%x)"),
       on_image("softmax", {257, 257, 21}, "", "%y = softmax(%x)"),
       on_image("resize_bilinear", {33, 33, 21}, " -> 257x257",

@@ -133,6 +133,21 @@ output %y)",
     R"(input %x: f32[3,4]
 %y = reduce(%x) {mode=min, axes=[]}
 output %y)",
+    R"(input %x: f32[3,37,5]
+%y = reduce(%x) {mode=sum, axes=[1]}
+output %y)",
+    R"(input %x: f32[2,1,9,33]
+%y = reduce(%x) {mode=max, axes=[2]}
+output %y)",
+    R"(input %x: f32[3,2,37]
+%y = reduce(%x) {mode=min, axes=[1,2], keep_dims=true}
+output %y)",
+    R"(input %x: f32[5,21]
+%y = reduce(%x) {mode=prod, axes=[1]}
+output %y)",
+    R"(input %x: f32[6,70]
+%y = reduce(%x) {mode=mean, axes=[1], keep_dims=true}
+output %y)",
     R"(input %x: i32[2,3]
 %y = reduce(%x) {mode=prod, axes=[1]}
 output %y)",

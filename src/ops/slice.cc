@@ -59,6 +59,9 @@ output %y)",
     R"(input %x: f32[8,5]
 %y = slice(%x) {begin=[7,0], size=[4,3], strides=[-2,2]}
 output %y)",
+    R"(input %x: f32[2,5,6,7]
+%y = slice(%x) {begin=[0,4,1,6], size=[2,3,4,7], strides=[1,-2,1,-1]}
+output %y)",
     R"(input %x: i32[3,9]
 %y = slice(%x) {begin=[1,2], size=[2,5]}
 output %y)",

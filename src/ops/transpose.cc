@@ -56,6 +56,9 @@ output %y)",
     R"(input %x: f32[7,5]
 %y = transpose(%x) {perm=[1,0]}
 output %y)",
+    R"(input %x: f32[1,8,3,16]
+%y = transpose(%x) {perm=[0,2,1,3]}
+output %y)",
     R"(input %x: bool[2,3,5]
 %y = transpose(%x) {perm=[2,0,1]}
 output %y)",

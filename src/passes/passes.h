@@ -28,6 +28,9 @@ Result<int> fuse_elementwise(Graph& graph);
 // tells the range of the values on the way (Jacob et al. 2018). Values that only f32 nodes or outputs use
 // stay f32. A graph without ranges is left alone.
 Result<int> quantize(Graph& graph);
+// Joins what a layer norm or an RMS norm is made of (Ba et al. 2016, Zhang and Sennrich 2019) to one
+// layer_norm.
+Result<int> fuse_norms(Graph& graph);
 // Composes elementwise nodes into the epilogue of the structured op before them.
 Result<int> fuse_epilogues(Graph& graph);
 

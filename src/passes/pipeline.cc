@@ -32,6 +32,8 @@ constexpr Pass kPasses[] = {
     {"fuse_elementwise", fuse_elementwise},
     // Values now have the names under which they were calibrated; epilogues would hide some of them.
     {"quantize", quantize},
+    // Models are written and calibrated without this op, which TensorFlow.js does not have.
+    {"fuse_norms", fuse_norms},
     // Last: an epilogue hides the node from all other patterns.
     {"fuse_epilogues", fuse_epilogues},
 };

@@ -14,7 +14,7 @@ Plan two_steps() {
   for (const char* name : {"first", "second"}) plan.nodes.emplace_back().name = name;
   plan.arena_bytes = 256;
   plan.append_step({PlanOp::Softmax, 0, 4, 0, 1, 4}, std::array{1u, 2u, 3u});
-  plan.append_step({PlanOp::CopyRows, 0, 9, 1, 2, 3}, {});
+  plan.append_step({PlanOp::StridedCopy, 0, 9, 1, 2, 3}, {});
   plan.inputs.push_back({"x", DType::F32, {16}, Ref::arena(0)});
   plan.outputs.push_back({"y", DType::F32, {16}, Ref::arena(192)});
   return plan;
@@ -52,7 +52,7 @@ TEST(Plan, HandsOutItsSteps) {
 TEST(Plan, PrintsALineForEachStep) {
   EXPECT_EQ(print_plan(two_steps()),
             "   0 Softmax        units 4      threads 1  chunk 4       3 words  first\n"
-            "   1 CopyRows       units 9      threads 2  chunk 3       0 words  second\n");
+            "   1 StridedCopy    units 9      threads 2  chunk 3       0 words  second\n");
 }
 
 TEST(VerifyPlan, FindsEachDamage) {

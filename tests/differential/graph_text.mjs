@@ -208,6 +208,13 @@ const ops = {
       }, x);
     },
   ],
+  layer_norm: [
+    3,
+    ({ mode, epsilon }, x, gamma, beta) => {
+      const centred = mode === 'layer' ? tf.sub(x, tf.mean(x, -1, true)) : x;
+      return tf.add(tf.mul(tf.mul(centred, tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), epsilon))), gamma), beta);
+    },
+  ],
   softmax: [1, (_, x) => tf.softmax(x)],
   transpose: [1, (attrs, x) => tf.transpose(x, attrs.perm)],
 };

@@ -37,6 +37,12 @@ LowerFunction lowering_of(Op op) {
       return lower_concat;
     case Op::pad:
       return lower_pad;
+    case Op::layer_norm:
+      return lower_layer_norm;
+    case Op::slice:
+      return lower_slice;
+    case Op::transpose:
+      return lower_transpose;
     case Op::quantized_conv2d:
       return lower_quantized_conv2d;
     case Op::quantized_depthwise_conv2d:
@@ -258,6 +264,8 @@ bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
     case Op::softmax:
     case Op::quantized_add:
       return true;
+    case Op::layer_norm:
+      return input == 0;
     case Op::lookup:
       return input == 0;
     case Op::conv2d:

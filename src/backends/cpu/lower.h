@@ -105,6 +105,9 @@ Result<bool> lower_softmax(Lowering&, const Node&);
 Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_concat(Lowering&, const Node&);
 Result<bool> lower_pad(Lowering&, const Node&);
+Result<bool> lower_layer_norm(Lowering&, const Node&);
+Result<bool> lower_slice(Lowering&, const Node&);
+Result<bool> lower_transpose(Lowering&, const Node&);
 
 Result<bool> lower_quantize(Lowering&, const Node&);
 Result<bool> lower_dequantize(Lowering&, const Node&);

@@ -165,15 +165,31 @@ struct ElementwiseParams {
   uint32_t rows;
 };
 
-// out[n, c] = mean over r of x[n, r, c].
-struct GlobalMeanParams {
+enum class Reduction : uint32_t { Sum, Max, Min, Product };
+
+// out[o, i] = x[o, r, i] reduced over r, over `divisor`. A unit is a vector of neighbours of the result, or
+// with inner = 1 one element.
+struct ReduceParams {
   Ref x, out;
-  uint32_t batch, rows, channels;
+  uint32_t outer, count, inner;
+  Reduction reduction;
+  float divisor;
 };
+constexpr uint32_t reduce_blocks(uint32_t inner, uint32_t width) {
+  return (inner + width - 1) / width;
+}
 
 struct SoftmaxParams {
   Ref x, out;
   uint32_t rows, columns;
+};
+
+// Rows of x, normalised. A unit is a row.
+struct LayerNormParams {
+  Ref x, gamma, beta, out;
+  uint32_t columns;
+  uint32_t centre;  // 1: the mean is subtracted
+  float epsilon;
 };
 
 struct ResizeParams {
@@ -195,11 +211,15 @@ struct CodeMapParams {
   int32_t zero, low, high;  // of the result
 };
 
-// Copies `rows` runs of `row_bytes`. All sizes are in bytes.
-struct CopyRowsParams {
+// Copies elements of `element_bytes` from one place in memory to another, by up to kMaxRank axes. Strides and
+// begins are in bytes. A unit is a run along the last axis.
+struct StridedCopyParams {
   Ref x, out;
-  uint32_t out_begin;  // where the first run goes
-  uint32_t rows, row_bytes, x_stride, out_stride;
+  uint32_t x_begin, out_begin;
+  uint32_t element_bytes, rank;
+  uint32_t dims[Shape::kMaxRank];
+  int32_t x_strides[Shape::kMaxRank];
+  uint32_t out_strides[Shape::kMaxRank];
 };
 
 // Constant padding of up to four axes, in elements of 4 bytes.

@@ -37,6 +37,8 @@ LowerFunction lowering_of(Op op) {
       return lower_resize_bilinear;
     case Op::slice:
       return lower_slice;
+    case Op::layer_norm:
+      return lower_layer_norm;
     case Op::softmax:
       return lower_softmax;
     case Op::transpose:

@@ -90,6 +90,7 @@ Result<bool> lower_pool(Lowering&, const Node&);
 Result<bool> lower_reduce(Lowering&, const Node&);
 Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_slice(Lowering&, const Node&);
+Result<bool> lower_layer_norm(Lowering&, const Node&);
 Result<bool> lower_softmax(Lowering&, const Node&);
 Result<bool> lower_transpose(Lowering&, const Node&);
 

@@ -173,6 +173,9 @@ class Exporter {
         return {};
       case Op::pad:
         return export_pad(node, result);
+      case Op::layer_norm:
+        export_layer_norm(node, result);
+        return {};
       case Op::reduce:
         return export_reduce(node, result);
       case Op::reshape: {
@@ -208,6 +211,27 @@ class Exporter {
         break;
     }
     return unsupported(op_def(node.op).name);
+  }
+
+  // In steps: TensorFlow.js has no op for it.
+  void export_layer_norm(const Node& node, const std::string& result) {
+    const auto add = [&](const char* suffix, const char* op, const std::vector<std::string>& operands) {
+      std::string name = writer_.take_name(result + suffix);
+      NodeAttrs attrs;
+      if (op == std::string_view("Mean")) attrs.boolean("keep_dims", true);
+      writer_.node(name, op, operands, attrs);
+      return name;
+    };
+    const std::string axis = writer_.whole_number(result + "/axis", -1);
+    std::string x = name_of(node.inputs[0]);
+    if (node.attrs.get_string(Attr::mode, "") == "layer")
+      x = add("/centred", "Sub", {x, add("/mean", "Mean", {x, axis})});
+    const std::string variance = add("/variance", "Mean", {add("/square", "Mul", {x, x}), axis});
+    const std::string epsilon = writer_.scalar(result + "/epsilon", node.attrs.get_float(Attr::epsilon, 0));
+    const std::string scale = add("/rsqrt", "Rsqrt", {add("/stable", "AddV2", {variance, epsilon})});
+    const std::string scaled =
+        add("/scaled", "Mul", {add("/normed", "Mul", {x, scale}), name_of(node.inputs[1])});
+    writer_.node(result, "AddV2", {scaled, name_of(node.inputs[2])});
   }
 
   std::string ints(const Node& node, Attr key, const std::string& result) {

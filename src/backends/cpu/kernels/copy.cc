@@ -8,11 +8,50 @@
 
 namespace linnet::cpu {
 
-void copy_rows(const Memory& memory, const uint32_t* words, Range range, std::byte*) {
-  const auto p = read_params<CopyRowsParams>(words);
-  for (uint32_t row = range.begin; row < range.end; ++row)
-    std::memcpy(memory.at<std::byte>(p.out) + p.out_begin + static_cast<size_t>(row) * p.out_stride,
-                memory.at<std::byte>(p.x) + static_cast<size_t>(row) * p.x_stride, p.row_bytes);
+namespace {
+
+void copy_run(const StridedCopyParams& p, const std::byte* x, std::byte* out) {
+  const int last = static_cast<int>(p.rank) - 1;
+  const uint32_t count = p.dims[last], out_stride = p.out_strides[last], bytes = p.element_bytes;
+  const int32_t x_stride = p.x_strides[last];
+  if (x_stride == static_cast<int32_t>(bytes) && out_stride == bytes) {
+    std::memcpy(out, x, size_t{count} * bytes);
+  } else if (bytes == sizeof(uint32_t)) {
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (uint32_t i = 0; i < count; ++i, x += x_stride, out += out_stride)
+      std::memcpy(out, x, sizeof(uint32_t));
+  } else {
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (uint32_t i = 0; i < count; ++i, x += x_stride, out += out_stride) *out = *x;
+  }
+}
+
+}  // namespace
+
+void strided_copy(const Memory& memory, const uint32_t* words, Range range, std::byte*) {
+  const auto p = read_params<StridedCopyParams>(words);
+  const std::byte* x = memory.at<std::byte>(p.x) + p.x_begin;
+  std::byte* out = memory.at<std::byte>(p.out) + p.out_begin;
+  const int outer = static_cast<int>(p.rank) - 1;
+  uint32_t at[Shape::kMaxRank] = {};
+  uint32_t rest = range.begin;
+  for (int i = outer - 1; i >= 0; --i) {
+    at[i] = rest % p.dims[i];
+    rest /= p.dims[i];
+    x += static_cast<std::ptrdiff_t>(at[i]) * p.x_strides[i];
+    out += static_cast<size_t>(at[i]) * p.out_strides[i];
+  }
+  for (uint32_t unit = range.begin; unit < range.end; ++unit) {
+    copy_run(p, x, out);
+    for (int i = outer - 1; i >= 0; --i) {
+      x += p.x_strides[i];
+      out += p.out_strides[i];
+      if (++at[i] < p.dims[i]) break;
+      x -= static_cast<std::ptrdiff_t>(p.dims[i]) * p.x_strides[i];
+      out -= static_cast<size_t>(p.dims[i]) * p.out_strides[i];
+      at[i] = 0;
+    }
+  }
 }
 
 void pad_constant(const Memory& memory, const uint32_t* words, Range range, std::byte*) {

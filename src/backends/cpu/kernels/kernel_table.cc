@@ -12,14 +12,14 @@ Kernel kernel_of(PlanOp op) {
       return pool;
     case PlanOp::Elementwise:
       return elementwise;
-    case PlanOp::GlobalMean:
-      return global_mean;
+    case PlanOp::Reduce:
+      return reduce;
     case PlanOp::Softmax:
       return softmax;
     case PlanOp::ResizeBilinear:
       return resize_bilinear;
-    case PlanOp::CopyRows:
-      return copy_rows;
+    case PlanOp::StridedCopy:
+      return strided_copy;
     case PlanOp::PadConstant:
       return pad_constant;
     case PlanOp::QuantizedGemm:
@@ -38,6 +38,8 @@ Kernel kernel_of(PlanOp op) {
       return quantized_pool;
     case PlanOp::QuantizedResize:
       return quantized_resize;
+    case PlanOp::LayerNorm:
+      return layer_norm;
     case PlanOp::RowChain:
       return row_chain;
     case PlanOp::Reference:

@@ -72,25 +72,4 @@ void pool(const Memory& memory, const uint32_t* words, Range range, std::byte*) 
   }
 }
 
-void global_mean(const Memory& memory, const uint32_t* words, Range range, std::byte*) {
-  const auto p = read_params<GlobalMeanParams>(words);
-  const uint32_t blocks = (p.channels + kWidth - 1) / kWidth;
-  for (uint32_t unit = range.begin; unit < range.end; ++unit) {
-    const uint32_t n = unit / blocks, c = unit % blocks * kWidth;
-    const int lanes = static_cast<int>(std::min<uint32_t>(kWidth, p.channels - c));
-    const float* at = memory.at<float>(p.x) + static_cast<size_t>(n) * p.rows * p.channels + c;
-    // Sums of short runs first keep the rounding small over many rows.
-    constexpr uint32_t kRun = 32;
-    V total{};
-    for (uint32_t r = 0; r < p.rows; r += kRun) {
-      V sum{};
-      for (uint32_t i = r; i < std::min(r + kRun, p.rows); ++i, at += p.channels)
-        sum += lanes == kWidth ? simd::load(at) : simd::load_partial(at, lanes);
-      total += sum;
-    }
-    float* out = memory.at<float>(p.out) + static_cast<size_t>(n) * p.channels + c;
-    simd::store_partial(out, total / simd::splat(static_cast<float>(p.rows)), lanes);
-  }
-}
-
 }  // namespace linnet::cpu

@@ -1,5 +1,6 @@
-#include "backends/cpu/lower.h"
-#include "backends/cpu/params.h"
+#include <array>
+
+#include "backends/cpu/lower/strided_copy.h"
 
 namespace linnet::cpu {
 
@@ -9,18 +10,13 @@ Result<bool> lower_concat(Lowering& lowering, const Node& node) {
   const Shape& y = lowering.shape(out);
   int64_t outer = 1;
   for (int i = 0; i < axis; ++i) outer *= y[i];
-  const int64_t size = static_cast<int64_t>(dtype_size(lowering.graph().value(out).dtype));
-  const int64_t out_bytes = y.elements() * size / outer;
-  uint32_t at = 0;
+  if (outer == 0) return true;
+  int64_t at = 0;
   for (ValueId input : node.inputs) {
-    const int64_t bytes = lowering.shape(input).elements() * size / outer;
-    if (bytes == 0) continue;
-    std::vector<uint32_t> words;
-    append_params(words, CopyRowsParams{lowering.ref(input), lowering.ref(out), at,
-                                        static_cast<uint32_t>(outer), static_cast<uint32_t>(bytes),
-                                        static_cast<uint32_t>(bytes), static_cast<uint32_t>(out_bytes)});
-    lowering.emit(PlanOp::CopyRows, static_cast<uint32_t>(outer), bytes * outer / 4, words);
-    at += static_cast<uint32_t>(bytes);
+    const int64_t run = lowering.shape(input).elements() / outer;
+    emit_strided_copy(lowering, input, 0, out, at,
+                      std::array{CopyAxis{outer, run, y.elements() / outer}, CopyAxis{run, 1, 1}});
+    at += run;
   }
   return true;
 }

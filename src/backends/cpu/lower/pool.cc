@@ -1,6 +1,6 @@
 #include "ops/pool.h"
 
-#include "backends/cpu/lower/global_mean.h"
+#include "backends/cpu/lower/reduce.h"
 #include "backends/cpu/lower/window_params.h"
 #include "backends/cpu/params.h"
 

@@ -1,4 +1,4 @@
-// One GlobalMean step, as pools and reductions make it.
+// One reduction step, as pools and reductions make it.
 #pragma once
 
 #include "backends/cpu/lower.h"

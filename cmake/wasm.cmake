@@ -20,8 +20,10 @@ set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS "-Oz;-fl
 foreach(short copy layer_norm pool quantized_windows reduce resize_bilinear softmax)
   set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/${short}.cc PROPERTIES COMPILE_OPTIONS "-Os")
 endforeach()
-# A loop over 256 elements for each instruction: as it is written is long enough.
-set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/program.cc PROPERTIES COMPILE_OPTIONS "-O2;-fno-unroll-loops")
+# Loops that are as long as they should be in the source.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/depthwise.cc PROPERTIES COMPILE_OPTIONS "-O2")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/program.cc PROPERTIES
+  COMPILE_OPTIONS "-O2;-fno-unroll-loops")
 # -O0 is for clang's driver alone: it would run any wasm-opt on the path, and Debian's refuses relaxed SIMD.
 target_link_options(linnet_flags INTERFACE -O0)
 # A function that has one caller is still inlined; more inlining costs more bytes than it saves.

@@ -1,5 +1,7 @@
 // matmul(a[..,M,K], b[..,K,N], bias[N]?) -> [..,M,N]; leading dimensions broadcast. transpose_a, transpose_b:
 // the operand's two inner dimensions are swapped first.
+#include "ops/matmul.h"
+
 #include "ops/definitions.h"
 #include "ops/window.h"
 
@@ -43,17 +45,8 @@ Result<void> infer(const InferContext& context) {
                             std::span<const int64_t>(dims, static_cast<size_t>(batch.rank()) + 2));
 }
 
-// The offset of an operand's matrix for batch `index` of the result.
 int64_t matrix_offset(const Shape& operand, const Shape& result, int64_t index) {
-  int64_t offset = 0, scale = 1;
-  for (int i = 2; i < result.rank(); ++i) {
-    const int32_t coordinate = static_cast<int32_t>(index % result.back(i));
-    index /= result.back(i);
-    if (i >= operand.rank()) continue;
-    if (operand.back(i) != 1) offset += coordinate * scale;
-    scale *= operand.back(i);
-  }
-  return offset * operand.back() * operand.back(1);
+  return matrix_of_batch(operand, result, index) * operand.back() * operand.back(1);
 }
 
 void reference(const ReferenceContext& context) {
@@ -109,6 +102,15 @@ output %y)",
 input %b: f32[3,4,6]
 %y = matmul(%a, %b)
 output %y)",
+    R"(input %a: f32[2,1,9,33]
+input %b: f32[1,3,21,33]
+const %c: f32[21] = random(7)
+%y = matmul(%a, %b, %c) {transpose_b=true, epilogue=relu($0)}
+output %y)",
+    R"(input %a: f32[4,17,8]
+input %b: f32[4,8,17]
+%y = matmul(%a, %b) {epilogue=add(mul($0, 0.5), 1)}
+output %y)",
     R"(input %a: f32[3,4]
 input %b: f32[5,4]
 %y = matmul(%a, %b) {transpose_b=true}
@@ -116,6 +118,18 @@ output %y)",
 };
 
 }  // namespace
+
+int64_t matrix_of_batch(const Shape& operand, const Shape& result, int64_t index) {
+  int64_t matrix = 0, scale = 1;
+  for (int i = 2; i < result.rank(); ++i) {
+    const int32_t coordinate = static_cast<int32_t>(index % result.back(i));
+    index /= result.back(i);
+    if (i >= operand.rank()) continue;
+    if (operand.back(i) != 1) matrix += coordinate * scale;
+    scale *= operand.back(i);
+  }
+  return matrix;
+}
 
 constinit const OpDef k_matmul{
     "matmul", 2, 3, 1, kAttrs, kTraitEpilogue, 1e-5f, infer, reference, macs, LINNET_CASES(kCases)};

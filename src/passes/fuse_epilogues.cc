@@ -48,6 +48,18 @@ Result<bool> fuse_epilogue(Graph& graph, NodeId id, size_t slot) {
   return true;
 }
 
+// Kernels see a result as rows of its innermost axis: does `operand` change with all of the other axes, or
+// none?
+bool is_seen_by_rows(const Shape& operand, const Shape& result) {
+  bool dense = true, ones = true;
+  for (int i = 1; i < result.rank(); ++i) {
+    const int32_t size = i < operand.rank() ? operand.back(i) : 1;
+    dense = dense && size == result.back(i);
+    ones = ones && size == 1;
+  }
+  return dense || ones;
+}
+
 // Fuses one elementwise node into an epilogue; false when there is none left.
 Result<bool> fuse_one_epilogue(Graph& graph) {
   const std::vector<uint32_t> uses = graph.use_counts();
@@ -56,7 +68,12 @@ Result<bool> fuse_one_epilogue(Graph& graph) {
     const size_t slot = best_operand(graph, id, uses, [](const Graph&, const Node& producer) {
       return (op_def(producer.op).traits & kTraitEpilogue) != 0;
     });
-    if (slot == graph.node(id).inputs.size()) continue;
+    const Shape& result = graph.value(graph.node(id).outputs[0]).shape;
+    const auto& inputs = graph.node(id).inputs;
+    if (slot == inputs.size() || !std::ranges::all_of(inputs, [&](ValueId input) {
+          return is_seen_by_rows(graph.value(input).shape, result);
+        }))
+      continue;
     TRY_ASSIGN(const bool fused, fuse_epilogue(graph, id, slot));
     if (!fused) continue;
     TRY(graph.sort());

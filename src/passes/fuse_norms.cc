@@ -29,9 +29,10 @@ const Node* elementwise_producer(const Graph& graph, ValueId id) {
   return is_all_f32(graph, graph.node(producer)) ? &graph.node(producer) : nullptr;
 }
 
-// Gathers the leaves of `id`. False when there are too many, or nodes.
-bool gather(const Graph& graph, ValueId id, Leaves& leaves, size_t& nodes) {
-  const Node* node = elementwise_producer(graph, id);
+// Gathers the leaves of `id`, of which `x` is one wherever it comes from. False when there are too many, or
+// nodes.
+bool gather(const Graph& graph, ValueId id, ValueId x, Leaves& leaves, size_t& nodes) {
+  const Node* node = id == x ? nullptr : elementwise_producer(graph, id);
   if (node == nullptr) {
     if (leaves.find(id) < leaves.count) return true;
     if (leaves.count == kMostLeaves) return false;
@@ -40,7 +41,7 @@ bool gather(const Graph& graph, ValueId id, Leaves& leaves, size_t& nodes) {
   }
   if (++nodes > kMostNodes) return false;
   for (ValueId input : node->inputs)
-    if (!gather(graph, input, leaves, nodes)) return false;
+    if (!gather(graph, input, x, leaves, nodes)) return false;
   return true;
 }
 
@@ -102,7 +103,7 @@ struct Roles {
 bool is_squared_difference(const Graph& graph, ValueId id, const Norm& norm) {
   Leaves leaves;
   size_t nodes = 0;
-  if (!gather(graph, id, leaves, nodes)) return false;
+  if (!gather(graph, id, norm.x, leaves, nodes)) return false;
   for (size_t i = 0; i < leaves.count; ++i)
     if (leaves.ids[i] != norm.x && leaves.ids[i] != norm.mean) return false;
   if (leaves.find(norm.x) == leaves.count) return false;
@@ -132,28 +133,24 @@ bool is_norm(const Graph& graph, ValueId y, Leaves leaves, Norm* norm) {
   return true;
 }
 
-// The norm that `y` is, if it is one.
-std::optional<Norm> match_norm(const Graph& graph, ValueId y) {
+// The norm of `x` that `y` is, if it is one.
+std::optional<Norm> match_norm_of(const Graph& graph, ValueId y, ValueId x) {
   Leaves leaves;
   size_t nodes = 0;
-  if (!gather(graph, y, leaves, nodes)) return std::nullopt;
+  if (!gather(graph, y, x, leaves, nodes) || leaves.find(x) == leaves.count) return std::nullopt;
   const Shape& shape = graph.value(y).shape;
-  Norm norm{kNone, kNone, kNone, kNone, kNone, 0};
+  Norm norm{x, kNone, kNone, kNone, kNone, 0};
   ValueId means[2] = {kNone, kNone}, constants[2] = {kNone, kNone};
   for (size_t i = 0; i < leaves.count; ++i) {
     const ValueId id = leaves.ids[i];
+    if (id == x) continue;
     const bool is_mean = averaged(graph, id) != kNone;
-    if (!is_mean && !graph.value(id).is_constant()) {
-      if (norm.x != kNone || !(graph.value(id).shape == shape)) return std::nullopt;
-      norm.x = id;
-      continue;
-    }
     if (!is_mean && channel_constant(graph, id, shape).empty()) return std::nullopt;
     ValueId* slots = is_mean ? means : constants;
     if (slots[1] != kNone) return std::nullopt;
     slots[slots[0] != kNone ? 1 : 0] = id;
   }
-  if (norm.x == kNone || means[0] == kNone) return std::nullopt;
+  if (means[0] == kNone) return std::nullopt;
   for (int swapped = 0; swapped < 2; ++swapped) {
     norm.variance = means[swapped];
     norm.mean = means[1 - swapped];
@@ -164,6 +161,38 @@ std::optional<Norm> match_norm(const Graph& graph, ValueId y) {
       norm.gamma = constants[other];
       norm.beta = constants[1 - other];
       if (is_norm(graph, y, leaves, &norm)) return norm;
+    }
+  }
+  return std::nullopt;
+}
+
+// What the means in the expression of `id`, at most `depth` nodes down, are the means of.
+void find_averaged(const Graph& graph, ValueId id, int depth, std::vector<ValueId>& found) {
+  if (const ValueId operand = averaged(graph, id); operand != kNone) found.push_back(operand);
+  const Node* node = depth == 0 ? nullptr : elementwise_producer(graph, id);
+  if (node == nullptr) return;
+  for (ValueId input : node->inputs) find_averaged(graph, input, depth - 1, found);
+}
+
+// The norm that `y` is, if it is one. What is normalised goes into the mean of squares, in one step or two.
+std::optional<Norm> match_norm(const Graph& graph, ValueId y) {
+  constexpr int kDepth = 3;
+  const Shape& shape = graph.value(y).shape;
+  const auto attempt = [&](ValueId x) -> std::optional<Norm> {
+    return graph.value(x).shape == shape && !graph.value(x).is_constant() ? match_norm_of(graph, y, x)
+                                                                          : std::nullopt;
+  };
+  std::vector<ValueId> squares;
+  find_averaged(graph, y, kDepth, squares);
+  for (ValueId square : squares) {
+    const Node* node = elementwise_producer(graph, square);
+    if (node == nullptr) continue;
+    for (ValueId input : node->inputs) {
+      if (const auto norm = attempt(input)) return norm;
+      const Node* before = elementwise_producer(graph, input);
+      if (before == nullptr) continue;
+      for (ValueId x : before->inputs)
+        if (const auto norm = attempt(x)) return norm;
     }
   }
   return std::nullopt;

@@ -61,6 +61,29 @@ const %beta: f32[8] = [0, 0.5, 1, -1, 0.125, 0.25, 2, 1]
   }
 }
 
+// What is normalised is itself elementwise, and used again, as in a residual stream.
+TEST(FuseNorms, FindsNormsOfElementwiseResults) {
+  Graph graph = testing::parse(R"(
+input %a: f32[4,8]
+input %b: f32[4,8]
+const %w: f32[8] = [1, 0.5, 2, -1, 3, 0.25, 1, 1]
+%x: f32[4,8] = elementwise(%a, %b) {expr=add($0, $1)}
+%sq: f32[4,8] = elementwise(%x) {expr=mul($0, $0)}
+%m: f32[4,1] = reduce(%sq) {mode=mean, axes=[1], keep_dims=true}
+%r: f32[4,1] = elementwise(%m) {expr=rsqrt(add($0, 0.125))}
+%y: f32[4,8] = elementwise(%w, %x, %r) {expr=mul($0, mul($1, $2))}
+%z: f32[4,8] = elementwise(%x, %y) {expr=sub($0, $1)}
+output %y
+output %z
+)");
+  const Graph before = graph;
+  const auto done = fuse_norms(graph);
+  ASSERT_TRUE(done) << testing::error_of(done);
+  EXPECT_EQ(*done, 1);
+  EXPECT_EQ(graph.node_count(), 3u) << print_graph(graph);
+  testing::expect_same_results(before, graph);
+}
+
 TEST(FuseNorms, LeavesWhatIsNoNorm) {
   // The variance is not about the mean that is subtracted.
   expect_untouched(fuse_norms, R"(

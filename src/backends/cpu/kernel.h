@@ -42,6 +42,7 @@ T read_params(const uint32_t*& words) {
 }
 
 void gemm(const Memory&, const uint32_t*, Range, std::byte*);
+void batch_matmul(const Memory&, const uint32_t*, Range, std::byte*);
 void quantized_gemm(const Memory&, const uint32_t*, Range, std::byte*);
 void depthwise(const Memory&, const uint32_t*, Range, std::byte*);
 void quantized_depthwise(const Memory&, const uint32_t*, Range, std::byte*);

@@ -79,6 +79,15 @@ constexpr GemmScratch gemm_scratch(const GemmParams& p) {
   return layout;
 }
 
+// out[n] = a[index] * b[index] for each matrix n of the result, a unit. In words: BatchMatmulParams, the
+// GemmParams of one product, and for each n the numbers of the two matrices. All lie in the arena.
+struct BatchMatmulParams {
+  Ref a, b, out;
+  uint32_t units;         // of one product
+  uint32_t packed_bytes;  // of scratch hold the packed matrix; the gemm's own scratch comes after
+  uint32_t transpose_b;
+};
+
 // How a sum of products of codes becomes a code: times the channel's multiplier, plus the residual, if any,
 // rounded, within [low, high] as the result's zero point counts.
 struct Requantisation {

@@ -11,19 +11,23 @@ endforeach()
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
 set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/gpu_exports.cc src/abi/heap.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd/|backends/cpu/kernels/|runtime/|vision/rows)")
-foreach(once compile compile_gpu profile thread_choice)
+foreach(once compile compile_gpu profile session thread_choice)
   list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/${once}.cc)
 endforeach()
 # Optimised together at link time, which drops what no caller needs. Kernels keep the code that they were compiled to.
 set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS "-Oz;-flto")
-# Kernels that wait for memory, or are a small part of any model's time: unrolling them would only cost bytes.
-foreach(short copy layer_norm pool quantized_windows reduce resize_bilinear softmax)
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/${short}.cc PROPERTIES COMPILE_OPTIONS "-Os")
-endforeach()
+# Kernels that wait for memory, or are a small part of any model's time, and the threads' waiting: unrolling them would
+# only cost bytes.
+set(short batch_matmul copy kernel_table layer_norm pool quantized_windows reduce resize_bilinear row_chain softmax)
+list(TRANSFORM short PREPEND ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/)
+list(TRANSFORM short APPEND .cc)
+list(APPEND short ${PROJECT_SOURCE_DIR}/src/runtime/team.cc ${PROJECT_SOURCE_DIR}/src/runtime/thread_pool.cc)
+set_source_files_properties(${short} PROPERTIES COMPILE_OPTIONS "-Oz")
 # Loops that are as long as they should be in the source.
-set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/depthwise.cc PROPERTIES COMPILE_OPTIONS "-O2")
-set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/program.cc PROPERTIES
-  COMPILE_OPTIONS "-O2;-fno-unroll-loops")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/depthwise.cc
+  ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/gemm.cc PROPERTIES COMPILE_OPTIONS "-O2")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/program.cc
+  ${PROJECT_SOURCE_DIR}/src/vision/rows.cc PROPERTIES COMPILE_OPTIONS "-O2;-fno-unroll-loops")
 # -O0 is for clang's driver alone: it would run any wasm-opt on the path, and Debian's refuses relaxed SIMD.
 target_link_options(linnet_flags INTERFACE -O0)
 # A function that has one caller is still inlined; more inlining costs more bytes than it saves.

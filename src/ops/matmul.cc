@@ -102,8 +102,8 @@ output %y)",
 input %b: f32[3,4,6]
 %y = matmul(%a, %b)
 output %y)",
-    R"(input %a: f32[2,1,9,33]
-input %b: f32[1,3,21,33]
+    R"(input %a: f32[2,3,9,33]
+input %b: f32[3,21,33]
 const %c: f32[21] = random(7)
 %y = matmul(%a, %b, %c) {transpose_b=true, epilogue=relu($0)}
 output %y)",

@@ -4,12 +4,8 @@ target_link_libraries(linnet PRIVATE linnet_engine)
 # The thread pool of WebAssembly exports its helpers' entry, which nothing inside the module calls.
 target_compile_options(linnet_flags INTERFACE -fno-threadsafe-statics -ffunction-sections -fdata-sections)
 
-# Redirects every allocation to abi/heap.cc, which counts it.
-foreach(function malloc calloc realloc aligned_alloc posix_memalign free)
-  target_link_options(linnet PRIVATE -Wl,--wrap=${function})
-endforeach()
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
-set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/gpu_exports.cc src/abi/heap.cc)
+set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/gpu_exports.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd/|backends/cpu/kernels/|runtime/|vision/rows)")
 foreach(once compile compile_gpu profile session thread_choice)
   list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/${once}.cc)
@@ -22,6 +18,8 @@ set(short batch_matmul copy kernel_table layer_norm pool quantized_windows reduc
 list(TRANSFORM short PREPEND ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/)
 list(TRANSFORM short APPEND .cc)
 list(APPEND short ${PROJECT_SOURCE_DIR}/src/runtime/team.cc ${PROJECT_SOURCE_DIR}/src/runtime/thread_pool.cc)
+# Nor may the optimiser at link time see how the C library's functions are made.
+list(APPEND short ${PROJECT_SOURCE_DIR}/src/abi/heap.cc)
 set_source_files_properties(${short} PROPERTIES COMPILE_OPTIONS "-Oz")
 # Loops that are as long as they should be in the source.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/depthwise.cc
@@ -82,7 +80,7 @@ endif()
 
 # linnet-gpu.wasm: compiles graphs that the engine hands over for GPUs. It has neither formats nor passes nor kernels.
 if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
-  add_executable(linnet-gpu src/abi/abort.cc src/abi/gpu_exports.cc)
+  add_executable(linnet-gpu src/abi/abort.cc src/abi/gpu_exports.cc src/abi/heap.cc)
   target_link_libraries(linnet-gpu PRIVATE linnet_engine)
   target_link_options(linnet-gpu PRIVATE
     -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576

@@ -5,7 +5,7 @@
 
 namespace linnet::abi {
 
-// Every allocation of the program goes through here: the linker redirects malloc and its kin (`--wrap`).
+// Every allocation of the program goes through here.
 struct HeapCount {
   uint64_t allocations = 0;  // ever made; a realloc counts as one
   uint64_t live_blocks = 0;

@@ -7,13 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { buildRoot } from '../tests/differential/linnet.mjs';
 import { relaxedFlags } from '../tests/ops/relaxed.mjs';
+import { runInChromium } from './chromium_wasi.mjs';
 import { percent, table } from './report.mjs';
 import { median } from './statistics.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const say = (text) => process.stderr.write(`bench: ${text}\n`);
 
-// What runs a target's build: V8 with its optimising compiler alone, so that no time is taken in baseline code.
+// A target's program, and in Node.js what runs it: V8 with its optimising compiler alone, so that no time is taken in
+// baseline code.
 const targets = {
   native: (builds) => [join(builds, 'native-release/linnet_kernels')],
   wasm: (builds) => [
@@ -24,6 +26,7 @@ const targets = {
     join(root, 'tests/ops/run_wasi.mjs'),
     join(builds, 'wasm-relaxed/linnet_kernels.wasm'),
   ],
+  chromium: (builds) => [join(builds, 'wasm-relaxed/linnet_kernels.wasm')],
 };
 
 const { values } = parseArgs({
@@ -52,6 +55,7 @@ const builds = { this: buildRoot, ...(values.base && { base: values.base }) };
 
 async function runOnce(target, build) {
   const [command, ...args] = targets[target](builds[build]);
+  if (target === 'chromium') return JSON.parse(await runInChromium(command, ['--filter', values.filter]));
   const { stdout } = await promisify(execFile)(command, [...args, '--filter', values.filter], { maxBuffer: 1 << 24 });
   return JSON.parse(stdout);
 }
@@ -84,7 +88,7 @@ function summarise(target, rounds) {
 }
 
 function toMarkdown({ target, peaks, cases }) {
-  const titles = { native: 'Native', wasm: 'WebAssembly (relaxed SIMD) in Node.js' };
+  const titles = { native: 'Native', wasm: 'WebAssembly (relaxed SIMD) in Node.js', chromium: 'WebAssembly (relaxed SIMD) in Chromium' };
   const head = ['kernel', 'shape', 'µs', 'Gop/s', 'of peak', 'GB/s', 'of copies', ...(builds.base ? ['base µs', 'ratio'] : [])];
   const rows = cases.map((one) => [
     one.family,

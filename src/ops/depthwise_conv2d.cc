@@ -78,6 +78,24 @@ const %w: f32[3,3,64,1] = random(10)
 const %b: f32[64] = random(11)
 %y = depthwise_conv2d(%x, %w, %b, %r) {pads=[1,1,1,1], epilogue=relu(add($1, $0))}
 output %y)",
+    // Rows longer than a kernel takes at a time, and more padding than a window is wide.
+    R"(input %x: f32[1,5,70,9]
+const %w: f32[3,3,9,1] = random(12)
+%y = depthwise_conv2d(%x, %w) {pads=[1,3,1,4], epilogue=relu6($0)}
+output %y)",
+    R"(input %x: f32[1,9,75,18]
+const %w: f32[5,5,18,1] = random(13)
+%y = depthwise_conv2d(%x, %w) {strides=[2,2], pads=[2,4,1,3]}
+output %y)",
+    R"(input %x: f32[2,6,10,20]
+const %w: f32[3,3,20,1] = random(14)
+const %b: f32[20] = random(15)
+%y = depthwise_conv2d(%x, %w, %b) {dilations=[1,3], pads=[1,3,1,3]}
+output %y)",
+    R"(input %x: f32[1,3,1,8]
+const %w: f32[3,3,8,1] = random(16)
+%y = depthwise_conv2d(%x, %w) {strides=[2,2], pads=[1,1,1,1]}
+output %y)",
 };
 
 }  // namespace

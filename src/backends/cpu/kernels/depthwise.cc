@@ -1,5 +1,6 @@
 // Depthwise convolution of channel multiplier 1: one output row at a time, channels across the vector.
 #include <algorithm>
+#include <utility>
 
 #include "backends/cpu/kernels/program.h"
 #include "simd/simd.h"
@@ -10,9 +11,6 @@ namespace {
 
 using simd::kWidth;
 using simd::V;
-
-// The largest kernel that is unrolled.
-constexpr uint32_t kMostUnrolled = 5;
 
 struct Row {
   const DepthwiseParams& p;
@@ -25,7 +23,6 @@ struct Row {
   uint32_t image_rows;  // rows of the images before this one
   int32_t y;            // input row of tap 0
   V low, high;
-  const float* lines[kMostUnrolled];  // rows y, y + 1, ... for unrolled kernels; null outside the input
 
   // Input row `iy` of this image; null outside.
   const float* line(int32_t iy) const {
@@ -50,7 +47,7 @@ void store_lanes(float* at, V value, int lanes) {
     simd::store_partial(at, value, lanes);
 }
 
-// One output pixel with any kernel, and pixels outside the input left out.
+// Any kernel, one output pixel after another, and pixels outside the input left out.
 void any_pixel(const Row& row, uint32_t ox) {
   const DepthwiseParams& p = row.p;
   const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
@@ -71,141 +68,176 @@ void any_pixel(const Row& row, uint32_t ox) {
   }
 }
 
-// Neighbouring outputs that share their loads.
-constexpr int kTile = 4;
-
-// The sums of one vector of channels, from the rows of a window: `at(ky, column)` is the input there.
-// Unrolled whole, so that a value is loaded once for all outputs that need it.
-template <int kKernel, int kStride, class At>
-void window_sums(const float* weights, size_t padded, V bias, V (&sums)[kTile], At at) {
-  constexpr int kColumns = (kTile - 1) * kStride + kKernel;
-  for (V& sum : sums) sum = bias;
-#pragma clang loop unroll(full)
-  for (int ky = 0; ky < kKernel; ++ky) {
-    V w[kKernel];
-#pragma clang loop unroll(full)
-    for (int kx = 0; kx < kKernel; ++kx)
-      w[kx] = simd::load(weights + static_cast<size_t>(ky * kKernel + kx) * padded);
-#pragma clang loop unroll(full)
-    for (int column = 0; column < kColumns; ++column) {
-      const V value = at(ky, column);
-#pragma clang loop unroll(full)
-      for (int t = 0; t < kTile; ++t) {
-        const int kx = column - t * kStride;
-        if (kx >= 0 && kx < kKernel) sums[t] = simd::multiply_add(value, w[kx], sums[t]);
-      }
-    }
-  }
+void any_row(const Row& row) {
+  for (uint32_t ox = 0; ox < row.p.out_w; ++ox) any_pixel(row, ox);
 }
 
-// kTile outputs from `ox` whose windows lie inside the input from left to right. A row of the window above or
-// below it reads zeros, all columns the same ones.
-template <int kKernel, int kStride>
-void inner_tile(const Row& row, uint32_t ox) {
-  const DepthwiseParams& p = row.p;
-  const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
-  const float* lines[kKernel];
-  size_t steps[kKernel];
-  for (int ky = 0; ky < kKernel; ++ky) {
-    const bool inside = row.lines[ky] != nullptr;
-    lines[ky] = inside ? row.lines[ky] + row.column(left) : row.zeros;
-    steps[ky] = inside ? p.channels : 0;
-  }
-  float* out = row.out + static_cast<size_t>(ox) * p.channels;
-  const size_t padded = row.padded, channels = p.channels;
-  for (uint32_t c = 0; c < p.channels; c += kWidth) {
-    V sums[kTile];
-    window_sums<kKernel, kStride>(
-        row.weights + c, padded, simd::load(row.bias + c), sums, [&](int ky, int column) {
-          return simd::load(lines[ky] + c + static_cast<size_t>(column) * steps[ky]);
-        });
-#pragma clang loop unroll(full)
-    for (int t = 0; t < kTile; ++t)
-      simd::store(out + c + static_cast<size_t>(t) * channels, clamp(sums[t], row));
-  }
-}
+// So many outputs one after another, before the next channels: what they read stays in the first cache.
+constexpr int32_t kSegment = 32;
 
-// Up to kTile outputs from `ox` at the edges, where columns outside the input read zeros.
-template <int kKernel, int kStride>
-void edge_tile(const Row& row, uint32_t ox) {
-  constexpr int kColumns = (kTile - 1) * kStride + kKernel;
-  const DepthwiseParams& p = row.p;
-  const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
-  const float* pixels[kKernel * kColumns];
-  for (int ky = 0; ky < kKernel; ++ky)
-    for (int column = 0; column < kColumns; ++column) {
-      const bool inside = row.lines[ky] != nullptr && static_cast<uint32_t>(left + column) < p.in_w;
-      pixels[ky * kColumns + column] = inside ? row.lines[ky] + row.column(left + column) : row.zeros;
-    }
-  const uint32_t count = std::min<uint32_t>(kTile, p.out_w - ox);
-  float* out = row.out + static_cast<size_t>(ox) * p.channels;
-  for (uint32_t c = 0; c < p.channels; c += kWidth) {
-    V sums[kTile];
-    window_sums<kKernel, kStride>(
-        row.weights + c, row.padded, simd::load(row.bias + c), sums,
-        [&](int ky, int column) { return simd::load(pixels[ky * kColumns + column] + c); });
-    for (uint32_t t = 0; t < count; ++t)
-      simd::store(out + c + static_cast<size_t>(t) * p.channels, clamp(sums[t], row));
-  }
-}
-
-struct Tiles {
-  void (*inner)(const Row&, uint32_t) = nullptr;
-  void (*edge)(const Row&, uint32_t) = nullptr;
+// Outputs that lie `dilation` apart read columns as far apart: each of these phases is a row of its own.
+struct Phase {
+  int32_t first_column;  // that its first output reads; may be negative
+  int32_t step;          // from column to column
+  float* out;            // of its first output
+  size_t out_step;
 };
 
+// Neighbouring outputs whose last kStride columns all lie inside the input or all outside, or just one.
 template <int kKernel, int kStride>
-constexpr Tiles kTiles{inner_tile<kKernel, kStride>, edge_tile<kKernel, kStride>};
+struct Run {
+  const float* at[kStride][kKernel];  // the first one's last columns
+  size_t steps[kKernel];              // of `at` from one output to the next
+  int32_t count;
+};
 
-// The unrolled kernels for this shape; none where channels do not fill vectors, or the window is unusual.
-Tiles tiles_for(const DepthwiseParams& p) {
-  const bool plain =
-      p.dilation_x == 1 && p.dilation_y == 1 && p.kernel_x == p.kernel_y && p.channels % kWidth == 0;
-  if (!plain || p.stride_x > 2) return {};
-  if (p.kernel_x == 3) return p.stride_x == 1 ? kTiles<3, 1> : kTiles<3, 2>;
-  if (p.kernel_x == 5) return p.stride_x == 1 ? kTiles<5, 1> : kTiles<5, 2>;
-  return {};
+// What outputs [begin, end) of a phase read.
+template <int kKernel, int kStride>
+struct Inputs {
+  static constexpr int kFirst = kKernel - kStride;
+  static constexpr int kMostRuns = 5;
+
+  const float* first[kFirst][kKernel];  // the first output's columns but for the last kStride
+  Run<kKernel, kStride> runs[kMostRuns];
+  int count = 0;
+  float* out;
+  size_t out_step;
+
+  Inputs(const Row& row, const Phase& phase, int32_t begin, int32_t end)
+      : out(phase.out + static_cast<size_t>(begin) * phase.out_step), out_step(phase.out_step) {
+    const auto width = static_cast<int32_t>(row.p.in_w);
+    const float* lines[kKernel];
+    for (int ky = 0; ky < kKernel; ++ky)
+      lines[ky] = row.line(row.y + ky * static_cast<int32_t>(row.p.dilation_y));
+    const auto read = [&](int32_t ix, const float*(&at)[kKernel]) {
+      const bool inside = ix >= 0 && ix < width;
+      for (int ky = 0; ky < kKernel; ++ky)
+        at[ky] = inside && lines[ky] != nullptr ? lines[ky] + row.column(ix) : row.zeros;
+      return inside;
+    };
+    int32_t ix = phase.first_column + begin * kStride * phase.step;
+    for (int i = 0; i < kFirst; ++i, ix += phase.step) read(ix, first[i]);
+    const int32_t step = phase.step * kStride;
+    for (int32_t o = begin; o < end;) {
+      Run<kKernel, kStride>& run = runs[count++];
+      int32_t stop = end;
+      int inside = 0;
+      for (int f = 0; f < kStride; ++f, ix += phase.step) {
+        const bool is_inside = read(ix, run.at[f]);
+        inside += is_inside ? 1 : 0;
+        const int32_t changes = is_inside ? width - ix : -ix;
+        if (changes > 0) stop = std::min(stop, o + (changes + step - 1) / step);
+      }
+      if (inside % kStride != 0) stop = o + 1;
+      for (int ky = 0; ky < kKernel; ++ky)
+        run.steps[ky] = inside != 0 && lines[ky] != nullptr ? row.column(step) : 0;
+      run.count = stop - o;
+      ix += (run.count - 1) * step;
+      o = stop;
+    }
+  }
+};
+
+// kWidth channels from `c`. A column is loaded once and goes into the sums of all outputs that read it, which
+// stay in registers, as do the weights of a 3x3 window.
+template <int kKernel, int kStride>
+void roll(const Row& row, const Inputs<kKernel, kStride>& inputs, uint32_t c) {
+  // Outputs that a column belongs to.
+  constexpr int kSums = (kKernel + kStride - 1) / kStride;
+  V w[kKernel * kKernel];
+  for (int i = 0; i < kKernel * kKernel; ++i)
+    w[i] = simd::load(row.weights + static_cast<size_t>(i) * row.padded + c);
+  const V bias = simd::load(row.bias + c);
+  V sums[kSums];
+  for (V& sum : sums) sum = bias;
+  // Row ky of column `i` of the first output.
+  const auto add = [&](int i, int ky, const float* at) {
+    const V value = simd::load(at);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < kSums; ++t)
+      if (const int kx = i - kStride * t; kx >= 0)
+        sums[t] = simd::multiply_add(value, w[ky * kKernel + kx], sums[t]);
+  };
+#pragma clang loop unroll(full)
+  for (int i = 0; i < inputs.kFirst; ++i)
+#pragma clang loop unroll(full)
+    for (int ky = 0; ky < kKernel; ++ky) add(i, ky, inputs.first[i][ky] + c);
+  float* out = inputs.out + c;
+  for (const Run<kKernel, kStride>*run = inputs.runs, *end = run + inputs.count; run < end; ++run) {
+    const float* at[kStride][kKernel];
+    size_t steps[kKernel];
+    for (int ky = 0; ky < kKernel; ++ky) {
+      for (int f = 0; f < kStride; ++f) at[f][ky] = run->at[f][ky] + c;
+      steps[ky] = run->steps[ky];
+    }
+    for (int32_t left = run->count; left > 0; --left, out += inputs.out_step) {
+#pragma clang loop unroll(full)
+      for (int f = 0; f < kStride; ++f)
+#pragma clang loop unroll(full)
+        for (int ky = 0; ky < kKernel; ++ky) {
+          add(inputs.kFirst + f, ky, at[f][ky]);
+          at[f][ky] += steps[ky];
+        }
+      simd::store(out, clamp(sums[0], row));
+      // A loop would become a move in memory.
+      [&]<int... t>(std::integer_sequence<int, t...>) {
+        ((sums[t] = sums[t + 1]), ...);
+      }
+      (std::make_integer_sequence<int, kSums - 1>());
+      sums[kSums - 1] = bias;
+    }
+  }
 }
 
-void run_row(Row& row, const Tiles& tiles) {
+template <int kKernel, int kStride>
+void rolling_row(const Row& row) {
   const DepthwiseParams& p = row.p;
-  if (tiles.inner == nullptr) {
-    for (uint32_t ox = 0; ox < p.out_w; ++ox) any_pixel(row, ox);
-    return;
+  const uint32_t dilation = p.dilation_x;
+  for (uint32_t first = 0; first < std::min(dilation, p.out_w); ++first) {
+    const Phase phase{static_cast<int32_t>(first * kStride) - p.pad_left, static_cast<int32_t>(dilation),
+                      row.out + size_t{first} * p.channels, size_t{dilation} * p.channels};
+    const auto outputs = static_cast<int32_t>((p.out_w - first + dilation - 1) / dilation);
+    for (int32_t o = 0; o < outputs; o += kSegment) {
+      const Inputs<kKernel, kStride> inputs(row, phase, o, std::min(o + kSegment, outputs));
+      // The last channels overlap those before where they do not fill a vector.
+      for (uint32_t c = 0; c < p.channels; c += kWidth) roll(row, inputs, std::min(c, p.channels - kWidth));
+    }
   }
-  for (uint32_t ky = 0; ky < p.kernel_y; ++ky) row.lines[ky] = row.line(row.y + static_cast<int32_t>(ky));
-  for (uint32_t ox = 0; ox < p.out_w; ox += kTile) {
-    const int32_t left = static_cast<int32_t>(ox * p.stride_x) - p.pad_left;
-    const int32_t right = static_cast<int32_t>((ox + kTile - 1) * p.stride_x + p.kernel_x) - p.pad_left;
-    const bool inside = left >= 0 && ox + kTile <= p.out_w && right <= static_cast<int32_t>(p.in_w);
-    (inside ? tiles.inner : tiles.edge)(row, ox);
-  }
+}
+
+auto row_kernel(const DepthwiseParams& p) {
+  const bool plain =
+      p.kernel_x == p.kernel_y && p.channels >= kWidth && (p.stride_x == 1 || p.dilation_x == 1);
+  if (plain && p.kernel_x == 3 && p.stride_x == 1) return rolling_row<3, 1>;
+  if (plain && p.kernel_x == 3 && p.stride_x == 2) return rolling_row<3, 2>;
+  if (plain && p.kernel_x == 5 && p.stride_x == 1) return rolling_row<5, 1>;
+  if (plain && p.kernel_x == 5 && p.stride_x == 2) return rolling_row<5, 2>;
+  return any_row;
 }
 
 }  // namespace
 
 void depthwise(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
   const auto p = read_params<DepthwiseParams>(words);
-  const Tiles tiles = tiles_for(p);
+  const auto run_row = row_kernel(p);
   const size_t row_elements = static_cast<size_t>(p.out_w) * p.channels;
   float* raw = reinterpret_cast<float*>(scratch);
   std::byte* registers = scratch + align_up(row_elements * sizeof(float), kTensorAlignment);
   for (uint32_t unit = range.begin; unit < range.end; ++unit) {
     const uint32_t n = unit / p.out_h, oy = unit % p.out_h;
     float* out = memory.at<float>(p.out) + unit % p.out_rows * row_elements;
-    Row row{p,
-            memory.at<float>(p.x),
-            memory.at<float>(p.weights),
-            memory.at<float>(p.bias),
-            memory.at<float>(p.zeros),
-            p.has_epilogue != 0 ? raw : out,
-            static_cast<uint32_t>(align_up(p.channels, kWidth)),
-            n * p.in_h,
-            static_cast<int32_t>(oy * p.stride_y) - p.pad_top,
-            simd::splat(p.low),
-            simd::splat(p.high),
-            {}};
-    run_row(row, tiles);
+    const Row row{p,
+                  memory.at<float>(p.x),
+                  memory.at<float>(p.weights),
+                  memory.at<float>(p.bias),
+                  memory.at<float>(p.zeros),
+                  p.has_epilogue != 0 ? raw : out,
+                  static_cast<uint32_t>(align_up(p.channels, kWidth)),
+                  n * p.in_h,
+                  static_cast<int32_t>(oy * p.stride_y) - p.pad_top,
+                  simd::splat(p.low),
+                  simd::splat(p.high)};
+    run_row(row);
     if (p.has_epilogue != 0)
       run_program(memory, words, {unit * p.out_w, (unit + 1) * p.out_w}, out, raw, registers);
   }

@@ -20,20 +20,7 @@ static_assert(sizeof(void*) == sizeof(ptr), "the boundary is that of wasm32");
 #define LINNET_ABI_END(name) \
   }                          \
   ;
-#define LINNET_ABI_FUNCTION(result, name, arguments)
-#define LINNET_ABI_THREAD_FUNCTION(result, name, arguments)
-#define LINNET_ABI_LIVE_FUNCTION(result, name, arguments)
-#define LINNET_ABI_GPU_FUNCTION(result, name, arguments)
 #include "abi/abi.def"
-#undef LINNET_ABI_CONSTANT
-#undef LINNET_ABI_STRUCT
-#undef LINNET_ABI_FIELD
-#undef LINNET_ABI_ARRAY
-#undef LINNET_ABI_END
-#undef LINNET_ABI_FUNCTION
-#undef LINNET_ABI_THREAD_FUNCTION
-#undef LINNET_ABI_LIVE_FUNCTION
-#undef LINNET_ABI_GPU_FUNCTION
 
 // FNV-1a.
 constexpr u32 mix(u32 hash, std::string_view text) {
@@ -52,21 +39,11 @@ consteval u32 layout_hash() {
 #define LINNET_ABI_FIELD(owner, type, name) hash = mix(mix(hash, #name #type), u32{offsetof(owner, name)});
 #define LINNET_ABI_ARRAY(owner, type, name, count) \
   hash = mix(mix(mix(hash, #name #type), u32{offsetof(owner, name)}), u32{count});
-#define LINNET_ABI_END(name)
 #define LINNET_ABI_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_LIVE_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_GPU_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #include "abi/abi.def"
-#undef LINNET_ABI_CONSTANT
-#undef LINNET_ABI_STRUCT
-#undef LINNET_ABI_FIELD
-#undef LINNET_ABI_ARRAY
-#undef LINNET_ABI_END
-#undef LINNET_ABI_FUNCTION
-#undef LINNET_ABI_THREAD_FUNCTION
-#undef LINNET_ABI_LIVE_FUNCTION
-#undef LINNET_ABI_GPU_FUNCTION
 #define LINNET_ERROR(name, number, title) hash = mix(mix(hash, #name), u32{number});
 #include "base/errors.def"
 #undef LINNET_ERROR

@@ -80,14 +80,6 @@ Ladder::Reason describe(const SelfTest::Outcome& outcome) {
 
 }  // namespace
 
-#define LINNET_ABI_CONSTANT(name, value)
-#define LINNET_ABI_STRUCT(name)
-#define LINNET_ABI_FIELD(owner, type, name)
-#define LINNET_ABI_ARRAY(owner, type, name, count)
-#define LINNET_ABI_END(name)
-#define LINNET_ABI_FUNCTION(result, name, arguments)
-#define LINNET_ABI_THREAD_FUNCTION(result, name, arguments)
-#define LINNET_ABI_GPU_FUNCTION(result, name, arguments)
 #define LINNET_ABI_LIVE_FUNCTION(result, name, arguments) \
   extern "C" __attribute__((export_name(#name))) result linnet_##name arguments;
 #include "abi/abi.def"

@@ -23,5 +23,5 @@ await build({
 });
 for (const file of ['index.html', 'icon.svg', 'samples']) cpSync(resolve(app, file), resolve(dist, file), { recursive: true });
 // The engine loads these at run time from beside the page's script.
-for (const file of readdirSync(engine).filter((name) => /\.wasm$|_worker\.js$|^gpu\.js$/.test(name)))
+for (const file of readdirSync(engine).filter((name) => /\.wasm$|_worker\.js$|^gpu.*\.js$/.test(name)))
   cpSync(resolve(engine, file), resolve(dist, file));

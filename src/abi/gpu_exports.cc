@@ -1,5 +1,4 @@
 // The functions of the module for GPUs: one plan, from flat words to what the host creates and replays.
-#include <array>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -35,13 +34,7 @@ struct OpenPlan {
   std::vector<u32> words;
   FlatGraph flat;
   gpu::GpuPlan plan;
-  std::vector<PortInfo> inputs, outputs;
-  std::vector<GpuShader> shaders;
-  std::vector<GpuPiece> pieces;
-  std::vector<u32> places;  // of all steps on the CPU
-  std::vector<u32> step_nodes;
-  std::vector<GpuCpuStep> cpu_steps;
-  std::vector<GpuTexture> textures;
+  std::vector<u32> lists;  // what the info lists, one after the other
   GpuInfo info{};
   Buffer packed;
   std::optional<Error> error;
@@ -67,29 +60,88 @@ ptr place_of(Ref ref) {
   return static_cast<ptr>(ref.offset()) + (ref.in_weights() ? kGpuInWeights : 0);
 }
 
-PortInfo describe_port(const PlanPort& port) {
-  PortInfo info = {
-      .name = address(port.name.data()),
-      .name_bytes = static_cast<u32>(port.name.size()),
-      .dtype = static_cast<u32>(port.dtype),
-      .rank = static_cast<u32>(port.shape.rank()),
-      .dims = {},
-      .data = place_of(port.ref),
-      .bytes = static_cast<u32>(port.shape.elements()) * static_cast<u32>(dtype_size(port.dtype))};
-  for (int axis = 0; axis < port.shape.rank(); ++axis) info.dims[axis] = static_cast<u32>(port.shape[axis]);
-  return info;
+void put(const u32* words, size_t count) {
+  open.lists.insert(open.lists.end(), words, words + count);
 }
 
-void describe_cpu_steps() {
-  std::vector<size_t> first;
-  for (const gpu::CpuStep& step : open.plan.cpu_steps) {
-    first.push_back(open.places.size());
-    for (const PlanPort& port : step.inputs) open.places.push_back(place_of(port.ref));
-    for (const PlanPort& port : step.outputs) open.places.push_back(place_of(port.ref));
-    open.cpu_steps.push_back({step.first, step.last, 0, static_cast<u32>(step.inputs.size()),
-                              static_cast<u32>(step.outputs.size())});
+// Appends a struct of words to the lists.
+template <class Record>
+void put(const Record& record) {
+  put(reinterpret_cast<const u32*>(&record), sizeof record / sizeof(u32));
+}
+
+// Where a list begins, as info has it until all are there.
+ptr here() {
+  return static_cast<ptr>(open.lists.size() * sizeof(u32));
+}
+
+void put_ports(const std::vector<PlanPort>& ports) {
+  for (const PlanPort& port : ports) {
+    PortInfo info = {
+        .name = address(port.name.data()),
+        .name_bytes = static_cast<u32>(port.name.size()),
+        .dtype = static_cast<u32>(port.dtype),
+        .rank = static_cast<u32>(port.shape.rank()),
+        .dims = {},
+        .data = place_of(port.ref),
+        .bytes = static_cast<u32>(port.shape.elements()) * static_cast<u32>(dtype_size(port.dtype))};
+    for (int axis = 0; axis < port.shape.rank(); ++axis) info.dims[axis] = static_cast<u32>(port.shape[axis]);
+    put(info);
   }
-  for (size_t i = 0; i < first.size(); ++i) open.cpu_steps[i].places = address(open.places.data() + first[i]);
+}
+
+void put_places(const std::vector<PlanPort>& ports) {
+  for (const PlanPort& port : ports) put(place_of(port.ref));
+}
+
+void describe(const gpu::GpuPlan& plan) {
+  GpuInfo& info = open.info;
+  info.input_count = static_cast<u32>(plan.inputs.size());
+  info.output_count = static_cast<u32>(plan.outputs.size());
+  info.steps = static_cast<u32>(plan.step_nodes.size());
+  info.words = address(plan.words.data());
+  info.word_count = static_cast<u32>(plan.words.size());
+  info.shader_count = static_cast<u32>(plan.shaders.size());
+  info.piece_count = static_cast<u32>(plan.weights.size());
+  info.cpu_step_count = static_cast<u32>(plan.cpu_steps.size());
+  info.texture_count = static_cast<u32>(plan.textures.size());
+  info.params = address(plan.params.data());
+  info.params_bytes = static_cast<u32>(plan.params.size() * sizeof(uint32_t));
+  info.most_param_bytes = static_cast<u32>(plan.param_bytes);
+  info.arena_bytes = static_cast<u32>(plan.arena_bytes);
+  info.lower_bound_bytes = static_cast<u32>(plan.lower_bound_bytes);
+  info.weights_bytes = static_cast<u32>(plan.weights_bytes);
+  info.inputs = here();
+  put_ports(plan.inputs);
+  info.outputs = here();
+  put_ports(plan.outputs);
+  info.step_nodes = here();
+  for (uint32_t node : plan.step_nodes) put(plan.node_ids[node]);
+  info.shaders = here();
+  for (const std::string& text : plan.shaders)
+    put(GpuShader{address(text.data()), static_cast<u32>(text.size())});
+  info.pieces = here();
+  for (const gpu::WeightPiece& piece : plan.weights)
+    put(GpuPiece{static_cast<u32>(piece.offset), static_cast<u32>(piece.bytes), piece.source});
+  info.textures = here();
+  for (const gpu::Texture& texture : plan.textures)
+    put(GpuTexture{texture.width, texture.height, texture.layers, texture.lanes,
+                   static_cast<u32>(texture.dtype)});
+  info.places = here();
+  for (const gpu::CpuStep& step : plan.cpu_steps) {
+    put_places(step.inputs);
+    put_places(step.outputs);
+  }
+  info.cpu_steps = here();
+  u32 places = 0;
+  for (const gpu::CpuStep& step : plan.cpu_steps) {
+    const auto inputs = static_cast<u32>(step.inputs.size()), outputs = static_cast<u32>(step.outputs.size());
+    put(GpuCpuStep{step.first, step.last, places, inputs, outputs});
+    places += inputs + outputs;
+  }
+  for (ptr* list : {&info.inputs, &info.outputs, &info.step_nodes, &info.shaders, &info.pieces,
+                    &info.textures, &info.places, &info.cpu_steps})
+    *list += address(open.lists.data());
 }
 
 Result<ptr> compile() {
@@ -107,55 +159,22 @@ Result<ptr> compile() {
                            .max_workgroups = open.setup.max_workgroups,
                            .max_texture_size = open.setup.max_texture_size};
   TRY_ASSIGN(open.plan, compile_gpu(open.flat.graph, target));
-  const gpu::GpuPlan& plan = open.plan;
-  for (const PlanPort& port : plan.inputs) open.inputs.push_back(describe_port(port));
-  for (const PlanPort& port : plan.outputs) open.outputs.push_back(describe_port(port));
-  for (const std::string& text : plan.shaders)
-    open.shaders.push_back({address(text.data()), static_cast<u32>(text.size())});
-  for (const gpu::WeightPiece& piece : plan.weights)
-    open.pieces.push_back({static_cast<u32>(piece.offset), static_cast<u32>(piece.bytes), piece.source});
-  for (const gpu::Texture& texture : plan.textures)
-    open.textures.push_back(
-        {texture.width, texture.height, texture.layers, texture.lanes, static_cast<u32>(texture.dtype)});
-  for (uint32_t node : plan.step_nodes) open.step_nodes.push_back(plan.node_ids[node]);
-  describe_cpu_steps();
-  open.info = {.inputs = address(open.inputs.data()),
-               .input_count = static_cast<u32>(open.inputs.size()),
-               .outputs = address(open.outputs.data()),
-               .output_count = static_cast<u32>(open.outputs.size()),
-               .steps = static_cast<u32>(plan.step_nodes.size()),
-               .step_nodes = address(open.step_nodes.data()),
-               .words = address(plan.words.data()),
-               .word_count = static_cast<u32>(plan.words.size()),
-               .shaders = address(open.shaders.data()),
-               .shader_count = static_cast<u32>(open.shaders.size()),
-               .pieces = address(open.pieces.data()),
-               .piece_count = static_cast<u32>(open.pieces.size()),
-               .cpu_steps = address(open.cpu_steps.data()),
-               .cpu_step_count = static_cast<u32>(open.cpu_steps.size()),
-               .textures = address(open.textures.data()),
-               .texture_count = static_cast<u32>(open.textures.size()),
-               .params = address(plan.params.data()),
-               .params_bytes = static_cast<u32>(plan.params.size() * sizeof(uint32_t)),
-               .most_param_bytes = static_cast<u32>(plan.param_bytes),
-               .arena_bytes = static_cast<u32>(plan.arena_bytes),
-               .lower_bound_bytes = static_cast<u32>(plan.lower_bound_bytes),
-               .weights_bytes = static_cast<u32>(plan.weights_bytes)};
+  describe(open.plan);
   return address(&open.info);
 }
 
 Result<ptr> source_room(u32 piece, u32 bytes) {
-  if (piece >= open.pieces.size() || open.pieces[piece].source == kNone)
+  if (piece >= open.plan.weights.size() || open.plan.weights[piece].source == kNone)
     return fail(ErrorCode::InvalidArgument, "piece %u of the weights has no constant behind it", piece);
-  Buffer& room = *open.flat.constants[open.pieces[piece].source];
+  Buffer& room = *open.flat.constants[open.plan.weights[piece].source];
   TRY_ASSIGN(room, Buffer::allocate(bytes));
   return address(room.data());
 }
 
 Result<ptr> pack(u32 number) {
-  if (number >= open.pieces.size())
+  if (number >= open.plan.weights.size())
     return fail(ErrorCode::InvalidArgument, "the weights have no piece %u", number);
-  const GpuPiece& piece = open.pieces[number];
+  const gpu::WeightPiece& piece = open.plan.weights[number];
   const bool has_source = piece.source != kNone;
   if (has_source &&
       open.flat.constants[piece.source]->size() < open.flat.graph.value(piece.source).constant.bytes())
@@ -164,8 +183,8 @@ Result<ptr> pack(u32 number) {
     open.packed = {};
     TRY_ASSIGN(open.packed, Buffer::allocate(piece.bytes));
   }
-  std::memset(open.packed.data(), 0, piece.bytes);
-  open.plan.weights[number].fill(open.packed.data());
+  std::memset(open.packed.data(), 0, static_cast<size_t>(piece.bytes));
+  piece.fill(open.packed.data());
   if (has_source) *open.flat.constants[piece.source] = {};
   return address(open.packed.data());
 }

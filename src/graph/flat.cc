@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/format.h"
 #include "graph/op_def.h"
 
 namespace linnet {
@@ -184,12 +185,13 @@ Result<void> read_value(Reader& reader, FlatGraph& flat) {
   const std::vector<uint32_t> sizes = reader.list();
   const std::vector<int64_t> dims(sizes.begin(), sizes.end());
   TRY_ASSIGN(const Shape shape, Shape::make(dims, dtype, "a value"));
-  std::string name = std::to_string(flat.constants.size());
+  char name[16];
+  format_text(name, "%zu", flat.constants.size());
   flat.constants.push_back(is_constant ? std::make_shared<Buffer>() : nullptr);
   if (is_constant)
-    flat.graph.add_constant(std::move(name), Tensor(dtype, shape, flat.constants.back()));
+    flat.graph.add_constant(name, Tensor(dtype, shape, flat.constants.back()));
   else
-    flat.graph.add_input(std::move(name), dtype, shape);
+    flat.graph.add_input(name, dtype, shape);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/format.h"
 #include "graph/op_def.h"
 
 namespace linnet {
@@ -145,8 +146,11 @@ ValueId Graph::find_value(std::string_view name) const {
 
 std::string Graph::unique_name(std::string_view base) const {
   std::string name(base);
-  for (int suffix = 1; names_.contains(name); ++suffix)
-    name = std::string(base) + "." + std::to_string(suffix);
+  for (int suffix = 1; names_.contains(name); ++suffix) {
+    char number[16];
+    format_text(number, ".%d", suffix);
+    name = std::string(base) + number;
+  }
   return name;
 }
 

@@ -42,9 +42,10 @@ await build({
     engine_worker: source('worker/engine_worker.ts'),
     helper_worker: source('worker/helper_worker.ts'),
     probe_worker: source('worker/probe_worker.ts'),
-    gpu: source('gpu/backend.ts'),
   },
 });
+// Each API's host becomes a script of its own, so that a page fetches those alone that it tries.
+await build({ ...options, entryPoints: { gpu: source('gpu/backend.ts') }, splitting: true, chunkNames: 'gpu-[name]-[hash]' });
 run(
   process.execPath,
   resolve(root, 'node_modules/typescript/bin/tsc'),

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "backends/gpu/text.h"
+
 namespace linnet::gpu {
 
 namespace {
@@ -55,10 +57,12 @@ std::string substitute(std::string_view body, std::span<const std::string> opera
 }
 
 struct Function {
-  std::string_view name, wgsl, glsl;
-  std::string_view types;  // of the result and of the operands a, b, c: f for vec4f, i for vec4i
+  const char* name;
+  const char* wgsl;
+  const char* glsl;   // null: the same
+  const char* types;  // of the result and of the operands a, b, c: f for vec4f, i for vec4i
 };
-constexpr std::string_view kPow =
+constexpr char kPow[] =
     "  @vec4f m = pow(abs(a), b);\n  @vec4f half_b = b * vec4f(0.5);\n"
     "  @vec4f below = lt4(a, vec4f(0.0));\n"
     "  m = pick4(below * gt4(fract(half_b), vec4f(0.0)), -m, m);\n"
@@ -66,7 +70,7 @@ constexpr std::string_view kPow =
     "  return pick4(eq4(b, vec4f(0.0)), vec4f(1.0), m);";
 // Cephes' polynomials within an eighth of a turn: what devices have is as coarse as 2^-11. `b` quarter turns
 // are added.
-constexpr std::string_view kTrig =
+constexpr char kTrig[] =
     "  @vec4f k = round4(a * 0.6366197724);\n"
     "  @vec4f r = (a - k * 1.5703125) - k * 4.838267949e-4;\n  @vec4f r2 = r * r;\n"
     "  @vec4f s = r + r * r2 * ((-1.9515295891e-4 * r2 + 8.3321608736e-3) * r2 - 1.6666654611e-1);\n"
@@ -78,36 +82,36 @@ constexpr std::string_view kTrig =
 constexpr Function kFunctions[] = {
     // Rounds down, where the languages round to 0.
     {"div4i", "@vec4i q = a / b; return q - vec4i(lt4(vec4f(a - q * b) * sign(vec4f(b)), vec4f(0.0)));",
-     "@vec4i q = a / b; return q - vec4i(lt4(vec4f(a - q * b) * sign(vec4f(b)), vec4f(0.0)));", "iii"},
-    {"pow4", kPow, kPow, "fff"},
+     nullptr, "iii"},
+    {"pow4", kPow, nullptr, "fff"},
     // By the exponential: what devices have overflows early or is coarse.
-    {"tanh4", "@vec4f t = exp(-2.0 * abs(a)); return sign(a) * (vec4f(1.0) - t) / (vec4f(1.0) + t);",
-     "@vec4f t = exp(-2.0 * abs(a)); return sign(a) * (vec4f(1.0) - t) / (vec4f(1.0) + t);", "ff"},
-    {"min4", "return min(a, b);", "return min(a, b);", "fff"},
-    {"max4", "return max(a, b);", "return max(a, b);", "fff"},
-    {"abs4", "return abs(a);", "return abs(a);", "ff"},
-    {"sqrt4", "return sqrt(a);", "return sqrt(a);", "ff"},
-    {"exp4", "return exp(a);", "return exp(a);", "ff"},
-    {"log4", "return log(a);", "return log(a);", "ff"},
-    {"sin4", "return trig4(a, vec4f(0.0));", "return trig4(a, vec4f(0.0));", "ff"},
-    {"cos4", "return trig4(a, vec4f(1.0));", "return trig4(a, vec4f(1.0));", "ff"},
-    {"trig4", kTrig, kTrig, "fff"},
-    {"floor4", "return floor(a);", "return floor(a);", "ff"},
-    {"ceil4", "return ceil(a);", "return ceil(a);", "ff"},
+    {"tanh4", "@vec4f t = exp(-2.0 * abs(a)); return sign(a) * (vec4f(1.0) - t) / (vec4f(1.0) + t);", nullptr,
+     "ff"},
+    {"min4", "return min(a, b);", nullptr, "fff"},
+    {"max4", "return max(a, b);", nullptr, "fff"},
+    {"abs4", "return abs(a);", nullptr, "ff"},
+    {"sqrt4", "return sqrt(a);", nullptr, "ff"},
+    {"exp4", "return exp(a);", nullptr, "ff"},
+    {"log4", "return log(a);", nullptr, "ff"},
+    {"sin4", "return trig4(a, vec4f(0.0));", nullptr, "ff"},
+    {"cos4", "return trig4(a, vec4f(1.0));", nullptr, "ff"},
+    {"trig4", kTrig, nullptr, "fff"},
+    {"floor4", "return floor(a);", nullptr, "ff"},
+    {"ceil4", "return ceil(a);", nullptr, "ff"},
     {"round4", "return round(a);", "return roundEven(a);", "ff"},
-    {"select4", "return pick4(a, b, c);", "return pick4(a, b, c);", "ffff"},
+    {"select4", "return pick4(a, b, c);", nullptr, "ffff"},
     {"eq4", "return select(vec4f(0.0), vec4f(1.0), a == b);", "return vec4f(equal(a, b));", "fff"},
     {"lt4", "return select(vec4f(0.0), vec4f(1.0), a < b);", "return vec4f(lessThan(a, b));", "fff"},
     {"le4", "return select(vec4f(0.0), vec4f(1.0), a <= b);", "return vec4f(lessThanEqual(a, b));", "fff"},
     {"gt4", "return select(vec4f(0.0), vec4f(1.0), a > b);", "return vec4f(greaterThan(a, b));", "fff"},
     {"ge4", "return select(vec4f(0.0), vec4f(1.0), a >= b);", "return vec4f(greaterThanEqual(a, b));", "fff"},
     {"pick4", "return select(c, b, a != vec4f(0.0));", "return mix(c, b, notEqual(a, vec4f(0.0)));", "ffff"},
-    {"min4i", "return min(a, b);", "return min(a, b);", "iii"},
-    {"max4i", "return max(a, b);", "return max(a, b);", "iii"},
-    {"abs4i", "return abs(a);", "return abs(a);", "ii"},
-    {"floor4i", "return a;", "return a;", "ii"},
-    {"ceil4i", "return a;", "return a;", "ii"},
-    {"round4i", "return a;", "return a;", "ii"},
+    {"min4i", "return min(a, b);", nullptr, "iii"},
+    {"max4i", "return max(a, b);", nullptr, "iii"},
+    {"abs4i", "return abs(a);", nullptr, "ii"},
+    {"floor4i", "return a;", nullptr, "ii"},
+    {"ceil4i", "return a;", nullptr, "ii"},
+    {"round4i", "return a;", nullptr, "ii"},
     {"eq4i", "return select(vec4f(0.0), vec4f(1.0), a == b);", "return vec4f(equal(a, b));", "fii"},
     {"lt4i", "return select(vec4f(0.0), vec4f(1.0), a < b);", "return vec4f(lessThan(a, b));", "fii"},
     {"le4i", "return select(vec4f(0.0), vec4f(1.0), a <= b);", "return vec4f(lessThanEqual(a, b));", "fii"},
@@ -121,7 +125,7 @@ constexpr Function kFunctions[] = {
 }  // namespace
 
 ExprText print_expr(const Expr& expr, std::span<const ExprText> operands,
-                    std::span<const std::string> constants, std::string* text) {
+                    std::span<const std::string> constants, std::string& text) {
   std::vector<ExprText> values;
   for (const Expr::Instruction& instruction : expr.instructions()) {
     if (instruction.op == ExprOp::Input) {
@@ -130,7 +134,7 @@ ExprText print_expr(const Expr& expr, std::span<const ExprText> operands,
     }
     const size_t number = values.size();
     if (instruction.op == ExprOp::Constant) {
-      values.push_back({"vec4f(" + constants[number] + ")"});
+      values.push_back({text_of("vec4f($0)", {constants[number]})});
       continue;
     }
     // A constant takes the type of what it meets.
@@ -141,34 +145,35 @@ ExprText print_expr(const Expr& expr, std::span<const ExprText> operands,
     for (int i = 0; i < arity; ++i) {
       const size_t operand = instruction.operands[i];
       const bool is_constant = expr.instructions()[operand].op == ExprOp::Constant;
-      named[i] = whole && is_constant ? "vec4i(i32(" + constants[operand] + "))" : values[operand].text;
+      named[i] =
+          whole && is_constant ? text_of("vec4i(i32($0))", {constants[operand]}) : values[operand].text;
     }
     const bool compares = instruction.op >= ExprOp::equal && instruction.op <= ExprOp::greater_equal;
     const bool gives_whole = whole && !compares;
     const char* type = gives_whole ? "vec4i" : "vec4f";
-    std::string name = "t" + std::to_string(number);
-    *text += std::string("  @") + type + " " + name + " = " +
-             substitute(body_of(instruction.op, whole), named, type, whole ? "4i" : "4") + ";\n";
-    values.push_back({std::move(name), gives_whole});
+    values.push_back({text_of("t$0", {static_cast<uint32_t>(number)}), gives_whole});
+    append(text, "  @$0 $1 = $2;\n",
+           {type, values.back().text,
+            substitute(body_of(instruction.op, whole), named, type, whole ? "4i" : "4")});
   }
   return values.back();
 }
 
-std::string expr_functions(Dialect dialect, std::string_view text) {
-  std::string above;
-  std::string needs(text);
+std::string expr_functions(Dialect dialect, const std::string& text) {
+  std::string above, needs = text;
   // A function may call those after it in the list, which come to stand before it.
   for (const Function& function : kFunctions) {
-    const std::string call = std::string(function.name) + "(";
+    const std::string call = text_of("$0(", {function.name});
     if (needs.find(call) == std::string::npos) continue;
-    std::string body(dialect == Dialect::Wgsl ? function.wgsl : function.glsl);
-    const auto type = [&](size_t i) { return function.types[i] == 'f' ? "vec4f " : "vec4i "; };
-    std::string made = std::string("@fn ") + type(0) + call;
-    for (size_t i = 1; i < function.types.size(); ++i)
-      made += std::string(i > 1 ? ", " : "") + type(i) + " abc"[i];
-    made += ") { " + body + " }\n";
+    const char* body = dialect == Dialect::Glsl && function.glsl != nullptr ? function.glsl : function.wgsl;
+    const auto type = [&](size_t i) { return function.types[i] == 'f' ? "vec4f" : "vec4i"; };
+    std::string operands;
+    for (size_t i = 1; function.types[i] != 0; ++i) {
+      const char name[] = {"abc"[i - 1], 0};
+      append(operands, i > 1 ? ", $0 $1" : "$0 $1", {type(i), name});
+    }
     needs += body;
-    above = made + above;
+    above = text_of("@fn $0 $1$2) { $3 }\n$4", {type(0), call, operands, body, above});
   }
   return translate(dialect, above);
 }

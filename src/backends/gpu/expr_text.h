@@ -20,9 +20,9 @@ struct ExprText {
 // expr_ops.def are the source: their text, with operands and the algebra's names put in. Whole numbers wrap
 // around.
 ExprText print_expr(const Expr& expr, std::span<const ExprText> operands,
-                    std::span<const std::string> constants, std::string* text);
+                    std::span<const std::string> constants, std::string& text);
 
 // The functions that `text`, printed above, calls, in the dialect's own language: for the top of the shader.
-std::string expr_functions(Dialect dialect, std::string_view text);
+std::string expr_functions(Dialect dialect, const std::string& text);
 
 }  // namespace linnet::gpu

@@ -64,7 +64,7 @@ TEST(ExprText, ComesFromTheDefinitions) {
   std::string text;
   const std::vector<ExprText> operands{{"a"}, {"b"}};
   const std::vector<std::string> constants(expr->instructions().size(), "k");
-  EXPECT_EQ(print_expr(*expr, operands, constants, &text).text, "t5");
+  EXPECT_EQ(print_expr(*expr, operands, constants, text).text, "t5");
   EXPECT_EQ(text,
             "  @vec4f t3 = b * vec4f(k);\n  @vec4f t4 = a + t3;\n"
             "  @vec4f t5 = min4(max4(t4, vec4f(0)), vec4f(6));\n");
@@ -78,7 +78,7 @@ TEST(ExprText, ComputesWholeNumbersAsSuch) {
   ASSERT_TRUE(expr);
   std::string text;
   const std::vector<std::string> constants(expr->instructions().size(), "k");
-  const ExprText value = print_expr(*expr, std::vector<ExprText>{{"a", true}, {"b", true}}, constants, &text);
+  const ExprText value = print_expr(*expr, std::vector<ExprText>{{"a", true}, {"b", true}}, constants, text);
   EXPECT_TRUE(value.whole);
   EXPECT_EQ(text,
             "  @vec4f t2 = lt4i(a, vec4i(i32(k)));\n  @vec4i t4 = div4i(a, b);\n"
@@ -91,7 +91,7 @@ TEST(ExprText, DefinesWhatItCallsBeforeTheCall) {
     auto expr = Expr::parse(op);
     ASSERT_TRUE(expr);
     std::string body;
-    print_expr(*expr, std::vector<ExprText>{{"a"}, {"b"}}, std::vector<std::string>(64), &body);
+    print_expr(*expr, std::vector<ExprText>{{"a"}, {"b"}}, std::vector<std::string>(64), body);
     for (const Dialect dialect : {Dialect::Wgsl, Dialect::Glsl}) {
       const std::string text = expr_functions(dialect, body) + translate(dialect, body);
       // Every name4( is defined where it is first seen.

@@ -7,75 +7,78 @@ int Kernel::input(Operand operand) {
   return static_cast<int>(inputs.size()) - 1;
 }
 
-std::string Kernel::param(const std::string& name, uint32_t value) {
-  params.push_back({name, Param::Type::U32, value});
-  return "P." + name;
+void Kernel::add_param(Param::Type type, uint32_t bits, const char* name, Pieces pieces) {
+  params.push_back({text_of(name, pieces), type, bits});
 }
 
-std::string Kernel::param_i32(const std::string& name, int32_t value) {
-  params.push_back({name, Param::Type::I32, std::bit_cast<uint32_t>(value)});
-  return "P." + name;
+void Kernel::param(const char* name, uint32_t value, Pieces pieces) {
+  add_param(Param::Type::U32, value, name, pieces);
 }
 
-std::string Kernel::param_f32(const std::string& name, float value) {
-  params.push_back({name, Param::Type::F32, std::bit_cast<uint32_t>(value)});
-  return "P." + name;
+void Kernel::param_i32(const char* name, int32_t value, Pieces pieces) {
+  add_param(Param::Type::I32, std::bit_cast<uint32_t>(value), name, pieces);
+}
+
+void Kernel::param_f32(const char* name, float value, Pieces pieces) {
+  add_param(Param::Type::F32, std::bit_cast<uint32_t>(value), name, pieces);
 }
 
 // A function for the index keeps texts short where it is needed for each of four elements.
-std::string Kernel::index(const IndexMap& map, const std::string& e) {
+std::string Kernel::index(const IndexMap& map, const char* e) {
   if (map.is_identity()) return e;
-  const std::string id = std::to_string(maps_++);
-  const std::string name = "index_" + id;
+  const int id = maps_++;
   std::string sum;
   uint32_t inner = 1;
   for (size_t i = map.dims.size(); i-- > 0;) {
     const IndexMap::Dim& dim = map.dims[i];
-    const std::string part = id + "_" + std::to_string(i);
+    const Pieces part = {id, static_cast<uint32_t>(i)};
     if (dim.stride != 0) {
-      std::string coordinate = inner == 1 ? "e" : "(e / " + param("inner" + part, inner) + ")";
-      if (i > 0) coordinate = "(" + coordinate + " % " + param("size" + part, dim.size) + ")";
-      if (dim.stride != 1) coordinate += " * " + param("stride" + part, static_cast<uint32_t>(dim.stride));
-      sum += (sum.empty() ? "" : " + ") + coordinate;
+      if (!sum.empty()) sum += " + ";
+      if (i > 0) sum += "(";
+      if (inner != 1) param("inner$0_$1", inner, part);
+      append(sum, inner == 1 ? "e" : "(e / P.inner$0_$1)", part);
+      if (i > 0) {
+        param("size$0_$1", dim.size, part);
+        append(sum, " % P.size$0_$1)", part);
+      }
+      if (dim.stride != 1) {
+        param("stride$0_$1", static_cast<uint32_t>(dim.stride), part);
+        append(sum, " * P.stride$0_$1", part);
+      }
     }
     inner *= dim.size;
   }
-  if (map.base != 0)
-    sum += (sum.empty() ? "" : " + ") + param("offset" + id, static_cast<uint32_t>(map.base));
+  if (map.base != 0) {
+    param("offset$0", static_cast<uint32_t>(map.base), {id});
+    append(sum, sum.empty() ? "P.offset$0" : " + P.offset$0", {id});
+  }
   if (sum.empty()) sum = "0u";
-  text += "@fn u32 " + name + "(u32 e) { return " + sum + "; }\n";
-  return name + "(" + e + ")";
+  append(text, "@fn u32 index_$0(u32 e) { return $1; }\n", {id, sum});
+  return text_of("index_$0($1)", {id, e});
 }
 
-std::string Kernel::fours(int k, const IndexMap& map, const std::string& e) {
-  const std::string number = std::to_string(k);
-  const std::string four = is_whole(inputs[static_cast<size_t>(k)].dtype) ? "vec4i(at_" : "vec4f(at_";
-  if (map.is_single()) return four + number + "(" + std::to_string(map.base) + "u))";
-  if (map.keeps_fours()) return "at4_" + number + "(" + index(map, e) + ")";
-  if (map.repeats_fours()) return four + number + "(" + index(map, e) + "))";
+std::string Kernel::fours(int k, const IndexMap& map, const char* e) {
+  const char* four = is_whole(inputs[static_cast<size_t>(k)].dtype) ? "vec4i" : "vec4f";
+  if (map.is_single()) return text_of("$0(at_$1($2u))", {four, k, map.base});
   const std::string first = index(map, e);
-  const std::string call = first.substr(0, first.find('('));
-  std::string result = four + number + "(" + first + ")";
-  for (const char* lane : {"1u", "2u", "3u"})
-    result += ", at_" + number + "(" + call + "(" + e + " + " + lane + "))";
-  return result + ")";
+  if (map.keeps_fours()) return text_of("at4_$0($1)", {k, first});
+  if (map.repeats_fours()) return text_of("$0(at_$1($2))", {four, k, first});
+  return text_of("$0(at_$1($2), at_$1($3($4 + 1u)), at_$1($3($4 + 2u)), at_$1($3($4 + 3u)))",
+                 {four, k, first, first.substr(0, first.find('(')), e});
 }
 
-std::string Kernel::single(int k, const IndexMap& map, const std::string& e) {
-  const std::string at = map.is_single() ? std::to_string(map.base) + "u" : index(map, e);
-  return "at_" + std::to_string(k) + "(" + at + ")";
-}
-
-ExprText Kernel::operand(int k, const IndexMap& map, const std::string& e) {
+ExprText Kernel::operand(int k, const IndexMap& map, const char* e) {
   return {fours(k, map, e), is_whole(inputs[static_cast<size_t>(k)].dtype)};
 }
 
-ExprText Kernel::expression(const Expr& expr, const std::vector<ExprText>& operands, std::string* body) {
+ExprText Kernel::expression(const Expr& expr, const std::vector<ExprText>& operands, std::string& body) {
   std::vector<std::string> constants;
-  for (const Expr::Instruction& instruction : expr.instructions())
-    constants.push_back(instruction.op == ExprOp::Constant
-                            ? param_f32("c" + std::to_string(constants_++), instruction.value)
-                            : "");
+  for (const Expr::Instruction& instruction : expr.instructions()) {
+    constants.emplace_back();
+    if (instruction.op != ExprOp::Constant) continue;
+    constants.back() = text_of("P.c$0", {constants_});
+    param_f32("c$0", instruction.value, {constants_++});
+  }
   return print_expr(expr, operands, constants, body);
 }
 

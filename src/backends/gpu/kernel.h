@@ -9,6 +9,7 @@
 
 #include "backends/gpu/expr_text.h"
 #include "backends/gpu/index_map.h"
+#include "backends/gpu/text.h"
 #include "graph/expr.h"
 #include "plan/plan.h"
 
@@ -46,24 +47,24 @@ class Kernel {
 
   // Gives the input's number k.
   int input(Operand operand);
-  // Declares P.name; gives "P.name".
-  std::string param(const std::string& name, uint32_t value);
-  std::string param_i32(const std::string& name, int32_t value);
-  std::string param_f32(const std::string& name, float value);
+  // Declares P.name, the name being a pattern for text_of.
+  void param(const char* name, uint32_t value, Pieces pieces = {});
+  void param_i32(const char* name, int32_t value, Pieces pieces = {});
+  void param_f32(const char* name, float value, Pieces pieces = {});
 
   // The text of elements e ... e + 3 of what `map` finds in input k. `e` is a name or a short text.
-  std::string fours(int k, const IndexMap& map, const std::string& e);
-  // The same of element e alone.
-  std::string single(int k, const IndexMap& map, const std::string& e);
-  // The text of the element that `map` meets at element `e`.
-  std::string index(const IndexMap& map, const std::string& e);
+  std::string fours(int k, const IndexMap& map, const char* e);
   // The same as an operand of an expression.
-  ExprText operand(int k, const IndexMap& map, const std::string& e);
+  ExprText operand(int k, const IndexMap& map, const char* e);
+  // The text of the element that `map` meets at element `e`.
+  std::string index(const IndexMap& map, const char* e);
   // Statements for `expr` over `operands`, appended to `body`; gives its value. Its constants become
   // parameters.
-  ExprText expression(const Expr& expr, const std::vector<ExprText>& operands, std::string* body);
+  ExprText expression(const Expr& expr, const std::vector<ExprText>& operands, std::string& body);
 
  private:
+  void add_param(Param::Type type, uint32_t bits, const char* name, Pieces pieces);
+
   int maps_ = 0;
   int constants_ = 0;
 };

@@ -69,7 +69,8 @@ Ref Lowering::ref(ValueId id) {
 
 Operand Lowering::operand(ValueId id) {
   const Value& value = graph_.value(id);
-  if (!value.is_constant() || value.dtype != DType::F32 || !target_.f16) return {ref(id), value.dtype};
+  if (!value.is_constant() || value.dtype != DType::F32 || weight_type_ == DType::F32)
+    return {ref(id), value.dtype};
   if (half_refs_[id].is_none())
     half_refs_[id] =
         pack_weights(id, static_cast<uint64_t>(value.shape.elements()), [](uint32_t i) { return i; }).ref;
@@ -129,6 +130,20 @@ PlanPort Lowering::port_of(const std::string& name, ValueId id, Ref place) const
   return {name, dtype(id), shape(id), place};
 }
 
+Result<bool> Lowering::lower_special(const Node& node) {
+  switch (node.op) {
+    case Op::conv2d:
+    case Op::matmul:
+      return lower_product(node);
+    case Op::depthwise_conv2d:
+      return lower_depthwise_conv2d(node);
+    case Op::softmax:
+      return lower_softmax(node);
+    default:
+      return false;
+  }
+}
+
 Result<void> Lowering::lower_node(NodeId id) {
   const Node& node = graph_.node(id);
   if ((op_def(node.op).traits & kTraitView) != 0) {
@@ -139,6 +154,11 @@ Result<void> Lowering::lower_node(NodeId id) {
   node_ = static_cast<uint32_t>(plan_.node_names.size());
   plan_.node_names.push_back(node.name);
   plan_.node_ids.push_back(id);
+  const auto is_half = [&](ValueId input) { return dtype(input) == DType::F16; };
+  weight_type_ =
+      node.op != Op::depthwise_conv2d && std::any_of(node.inputs.begin(), node.inputs.end(), is_half)
+          ? DType::F16
+          : DType::F32;
   const bool fits = node.inputs.size() <= most_inputs();
   bool lowered = false;
   if (fits) {
@@ -157,10 +177,14 @@ Result<void> Lowering::lower_node(NodeId id) {
   return {};
 }
 
-Result<void> Lowering::append_step(GpuOp op, std::span<const uint32_t> parameters) {
+Result<bool> Lowering::append_step(GpuOp op, std::span<const uint32_t> parameters) {
   TRY(flush_cpu());
   plan_.append_step(op, node_, parameters);
-  return {};
+  return true;
+}
+
+void Lowering::add_own_inputs(Kernel& kernel, const Node& node) {
+  for (int i = 0; i < own_inputs(node); ++i) kernel.input(operand(node.inputs[static_cast<size_t>(i)]));
 }
 
 Result<void> Lowering::flush_cpu() {
@@ -237,7 +261,7 @@ bool can_overwrite(const Graph& graph, const Node& node, size_t input) {
 }
 
 std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const ExprText& value,
-                         std::string* body) {
+                         std::string& body) {
   const Expr* expr = node.attrs.get_expr(Attr::epilogue);
   if (expr == nullptr) return value.text;
   std::vector<ExprText> operands{value};
@@ -249,20 +273,27 @@ std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, c
   return kernel.expression(*expr, operands, body).text;
 }
 
-void finish_kernel(Kernel& kernel, const std::string& body, const std::string& value) {
-  kernel.text += "@fn T4 kernel(u32 e) {\n" + body + "  return " + value + ";\n}\n";
+void add_epilogue_function(Lowering& lowering, Kernel& kernel, const Node& node) {
+  std::string body;
+  const std::string value = add_epilogue(lowering, kernel, node, {"raw"}, body);
+  append(kernel.text, "@fn vec4f epilogue(vec4f raw, u32 e) {\n$0  return $1;\n}\n", {body, value});
 }
 
-void finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours) {
+void finish_kernel(Kernel& kernel, const std::string& body, const std::string& value) {
+  append(kernel.text, "@fn T4 kernel(u32 e) {\n$0  return $1;\n}\n", {body, value});
+}
+
+Result<bool> finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours) {
   const bool whole = is_whole(lowering.dtype(node.inputs[0]));
-  const std::string type = whole ? "vec4i" : "vec4f";
   std::string body =
-      "  @" + type + " raw = " +
-      (fours ? "element(e);\n" : type + "(element(e), element(e + 1u), element(e + 2u), element(e + 3u));\n");
-  std::string value = add_epilogue(lowering, kernel, node, {"raw", whole}, &body);
+      text_of(fours ? "  @$0 raw = element(e);\n"
+                    : "  @$0 raw = $0(element(e), element(e + 1u), element(e + 2u), element(e + 3u));\n",
+              {whole ? "vec4i" : "vec4f"});
+  std::string value = add_epilogue(lowering, kernel, node, {"raw", whole}, body);
   // A mean of codes is one.
-  if (lowering.dtype(node.outputs[0]) == DType::I8) value = "round4(" + value + ")";
+  if (lowering.dtype(node.outputs[0]) == DType::I8) value = text_of("round4($0)", {value});
   finish_kernel(kernel, body, value);
+  return lowering.emit(kernel, node.outputs[0]);
 }
 
 }  // namespace linnet::gpu

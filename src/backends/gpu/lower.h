@@ -26,8 +26,9 @@ class Lowering {
   Ref ref(ValueId id);
   // The value as kernels read it: an f32 constant is stored in the type of weights.
   Operand operand(ValueId id);
-  // What f32 weights are stored as: f32 or f16.
-  DType weight_type() const { return target_.f16 ? DType::F16 : DType::F32; }
+  // What the f32 weights of the node that is lowered are stored as: f16 where they meet tensors of f16. Those
+  // of a depthwise convolution are few, and their rounding is felt most.
+  DType weight_type() const { return weight_type_; }
   // `count` such weights from constant `source`, an f32 one: element i is the constant's element at(i), or 0
   // where that is kNone.
   Operand pack_weights(ValueId source, uint64_t count, std::function<uint32_t(uint32_t)> at);
@@ -35,22 +36,26 @@ class Lowering {
   // constant `source` (kNone: needs none).
   Ref add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill);
 
-  // Appends a step that computes `out` by a flat kernel.
-  virtual Result<void> emit(Kernel kernel, ValueId out) = 0;
+  // Appends a step that computes `out` by a flat kernel, whose text it completes; gives true.
+  virtual Result<bool> emit(Kernel& kernel, ValueId out) = 0;
+  // Makes the node's own operands inputs 0, 1, ... of the kernel.
+  void add_own_inputs(Kernel& kernel, const Node& node);
 
   // Lowers all nodes in order. A node that no lowering takes becomes a CpuStep.
   Result<void> run();
 
  protected:
-  // Lowers the node as only this backend can; false: as both do.
-  virtual Result<bool> lower_special(const Node& node) = 0;
+  // Lower the node as only this backend can: a product a conv2d or matmul. False: as both do.
+  virtual Result<bool> lower_product(const Node& node) = 0;
+  virtual Result<bool> lower_depthwise_conv2d(const Node& node) = 0;
+  virtual Result<bool> lower_softmax(const Node& node) = 0;
   // Where the host finds the value / puts it.
   virtual Result<Ref> host_source(ValueId id) { return ref(id); }
   virtual Ref host_target(ValueId id) { return ref(id); }
   // As many tensors as one kernel may read.
   virtual size_t most_inputs() const { return SIZE_MAX; }
 
-  Result<void> append_step(GpuOp op, std::span<const uint32_t> parameters);
+  Result<bool> append_step(GpuOp op, std::span<const uint32_t> parameters);
   // Appends the parameters of one step; gives their first byte. Fails with TooLarge.
   Result<uint32_t> add_params(std::span<const uint32_t> words);
   // The number of a shader, the same for the same text.
@@ -59,6 +64,7 @@ class Lowering {
 
  private:
   Result<void> lower_node(NodeId id);
+  Result<bool> lower_special(const Node& node);
   // Emits the nodes that wait for the CPU as one step.
   Result<void> flush_cpu();
   PlanPort port_of(const std::string& name, ValueId id, Ref place) const;
@@ -69,6 +75,7 @@ class Lowering {
   std::vector<Ref> half_refs_;  // of constants that are stored as f16
   GpuPlan& plan_;
   uint32_t node_ = 0;
+  DType weight_type_ = DType::F32;
   // Nodes for the CPU that no step has come after; none when first is kNone.
   NodeId cpu_first_ = kNone;
   NodeId cpu_last_ = kNone;
@@ -105,7 +112,9 @@ bool can_overwrite(const Graph& graph, const Node& node, size_t input);
 // Adds the node's epilogue to a kernel whose raw elements e ... e + 3 are `value`: statements appended to
 // `body`; gives the final value. Its operands become inputs of the kernel.
 std::string add_epilogue(Lowering& lowering, Kernel& kernel, const Node& node, const ExprText& value,
-                         std::string* body);
+                         std::string& body);
+// Defines @fn vec4f epilogue(vec4f raw, u32 e) as the node's.
+void add_epilogue_function(Lowering& lowering, Kernel& kernel, const Node& node);
 // Is the value f32, stored as such or as f16?
 bool is_float(DType dtype);
 // Are the node's own operands such values?
@@ -115,7 +124,7 @@ void finish_kernel(Kernel& kernel, const std::string& body, const std::string& v
 
 // Finishes a kernel that computes one element at a time, `@fn f32 element(u32 e)`, or four at once, which are
 // i32 where the node's first operand is: sets `text` so that kernel(e) gives four elements with the node's
-// epilogue.
-void finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours);
+// epilogue, and emits it.
+Result<bool> finish_elements(Lowering& lowering, Kernel& kernel, const Node& node, bool fours);
 
 }  // namespace linnet::gpu

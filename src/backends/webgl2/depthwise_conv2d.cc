@@ -12,65 +12,72 @@ namespace {
 // Wider kernels would make long texts of their unrolled taps.
 constexpr int32_t kMostTaps = 7;
 
-std::string number(uint32_t value) {
-  return std::to_string(value);
-}
+// Writes the taps of a row of the window, and their products.
+class Taps {
+ public:
+  Taps(std::string& text, const Tensor& x, uint32_t fours, uint32_t layers, const WindowAxis& axis)
+      : text_(text),
+        by_pixels_(x.layers > 1 && x.unit == fours),
+        in_layers_(x.layers),
+        layers_(layers),
+        kernel_(static_cast<uint32_t>(axis.kernel)),
+        dilation_(static_cast<uint32_t>(axis.dilation)) {}
 
-// Text of the input's texel of channels `c` of pixel `p`.
-std::string fetch_at(const Tensor& x, uint32_t fours, const std::string& p) {
-  if (x.layers == 1 || x.unit != fours) return "texel_0(" + p + " * P.fours + c)";
-  return "pick_0((" + p + " >> " + number(static_cast<uint32_t>(std::countr_zero(x.layers))) +
-         "u) * P.fours + c, i32(" + p + " & " + number(x.layers - 1) + "u))";
-}
-
-// `value` where (y, x) lies in the input, else 0. Without a branch, for which emulated GPUs pay dearly.
-std::string inside(const std::string& y, const std::string& x, const std::string& value) {
-  return "mix(vec4(0.0), " + value + ", bvec4(all(lessThan(uvec2(" + y + ", " + x +
-         "), uvec2(P.in_h, P.in_w)))))";
-}
-
-// A row of taps of a window that moves by one pixel, over images of one size: the pixels that it needs follow
-// each other, those beyond the end of a row too, which count as zero.
-std::string shared_taps(const Tensor& x, uint32_t fours, uint32_t layers, const WindowAxis& axis) {
-  const auto kernel = static_cast<uint32_t>(axis.kernel);
-  std::string text = "    @i32 first = i32(row) + (ky - P.pad_top) * P.in_w - P.pad_left;\n";
-  for (uint32_t i = 0; i < layers + kernel - 1; ++i) {
-    const std::string n = number(i);
-    text += "    @u32 p" + n + " = u32(max(first + " + n + ", 0));\n    @vec4f v" + n + " = " +
-            fetch_at(x, fours, "p" + n) + ";\n";
-  }
-  for (uint32_t tap = 0; tap < kernel; ++tap) {
-    text += "    @vec4f w" + number(tap) + " = texel_1(tap + " + number(tap) + "u * P.fours);\n";
-    for (uint32_t layer = 0; layer < layers; ++layer) {
-      const std::string n = number(layer);
-      if (tap == 0) text += "    @u32 line" + n + " = u32(y" + n + " + ky);\n";
-      text += "    s" + n + " += " +
-              inside("line" + n, "u32(x" + n + " + " + number(tap) + ")", "v" + number(layer + tap)) +
-              " * w" + number(tap) + ";\n";
+  // Of a window that moves by one pixel, over images of one size: the pixels that it needs follow each other,
+  // those beyond the end of a row too, which count as zero.
+  void append_shared() {
+    text_ += "    @i32 first = i32(row) + (ky - P.pad_top) * P.in_w - P.pad_left;\n";
+    for (uint32_t i = 0; i < layers_ + kernel_ - 1; ++i)
+      gpu::append(text_, "    @u32 p$0 = u32(max(first + $0, 0));\n    @vec4f v$0 = $1;\n",
+                  {i, fetch_at(gpu::text_of("p$0", {i}))});
+    for (uint32_t tap = 0; tap < kernel_; ++tap) {
+      append_weight(tap);
+      for (uint32_t layer = 0; layer < layers_; ++layer) {
+        if (tap == 0) gpu::append(text_, "    @u32 line$0 = u32(y$0 + ky);\n", {layer});
+        append_product("line", layer, tap, tap, gpu::text_of("v$0", {layer + tap}));
+      }
     }
   }
-  return text;
-}
 
-std::string single_taps(const Tensor& x, uint32_t fours, uint32_t layers, const WindowAxis& axis) {
-  std::string text = "    @i32 dy = ky * P.dilation_y;\n";
-  for (uint32_t layer = 0; layer < layers; ++layer) {
-    const std::string n = number(layer);
-    text += "    @u32 a" + n + " = u32(y" + n + " + dy);\n    @i32 line" + n + " = (n" + n + " + y" + n +
-            " + dy) * P.in_w + x" + n + ";\n";
-  }
-  for (uint32_t tap = 0; tap < static_cast<uint32_t>(axis.kernel); ++tap) {
-    const std::string k = number(tap), dx = number(tap * static_cast<uint32_t>(axis.dilation));
-    text += "    @vec4f w" + k + " = texel_1(tap + " + k + "u * P.fours);\n";
-    for (uint32_t layer = 0; layer < layers; ++layer) {
-      const std::string n = number(layer), p = "p" + n + "_" + k;
-      text += "    @u32 " + p + " = u32(max(line" + n + " + " + dx + ", 0));\n    s" + n +
-              " += " + inside("a" + n, "u32(x" + n + " + " + dx + ")", fetch_at(x, fours, p)) + " * w" + k +
-              ";\n";
+  void append_single() {
+    text_ += "    @i32 dy = ky * P.dilation_y;\n";
+    gpu::append_each(text_, layers_,
+                     "    @u32 a$0 = u32(y$0 + dy);\n    @i32 line$0 = (n$0 + y$0 + dy) * P.in_w + x$0;\n");
+    for (uint32_t tap = 0; tap < kernel_; ++tap) {
+      const uint32_t dx = tap * dilation_;
+      append_weight(tap);
+      for (uint32_t layer = 0; layer < layers_; ++layer) {
+        gpu::append(text_, "    @u32 p$0_$1 = u32(max(line$0 + $2, 0));\n", {layer, tap, dx});
+        append_product("a", layer, dx, tap, fetch_at(gpu::text_of("p$0_$1", {layer, tap})));
+      }
     }
   }
-  return text;
-}
+
+ private:
+  // Text of the input's texel of channels `c` of pixel `p`.
+  std::string fetch_at(const std::string& p) const {
+    return gpu::text_of(
+        by_pixels_ ? "pick_0(($0 >> $1u) * P.fours + c, i32($0 & $2u))" : "texel_0($0 * P.fours + c)",
+        {p, std::countr_zero(in_layers_), in_layers_ - 1});
+  }
+
+  void append_weight(uint32_t tap) {
+    gpu::append(text_, "    @vec4f w$0 = texel_1(tap + $0u * P.fours);\n", {tap});
+  }
+
+  // Adds `value` times the weight of `tap` where (row<layer>, x<layer> + dx) lies in the input. Without a
+  // branch, for which emulated GPUs pay dearly.
+  void append_product(const char* row, uint32_t layer, uint32_t dx, uint32_t tap, const std::string& value) {
+    gpu::append(text_,
+                "    s$1 += mix(vec4(0.0), $4, bvec4(all(lessThan(uvec2($0$1, u32(x$1 + $2)), uvec2(P.in_h, "
+                "P.in_w))))) * w$3;\n",
+                {row, layer, dx, tap, value});
+  }
+
+  std::string& text_;
+  const bool by_pixels_;
+  const uint32_t in_layers_, layers_, kernel_, dilation_;
+};
 
 }  // namespace
 
@@ -83,45 +90,37 @@ bool fits_depthwise(const Graph& graph, const Node& node) {
   return !x.is_constant() && x.shape[3] % 4 == 0 && w[3] == 1 && w[1] <= kMostTaps;
 }
 
-Result<bool> lower_depthwise_conv2d(Lowering& lowering, const Node& node) {
-  if (!fits_depthwise(lowering.graph(), node)) return false;
-  const Shape& x = lowering.shape(node.inputs[0]);
-  const Shape& w = lowering.shape(node.inputs[1]);
-  const Shape& y = lowering.shape(node.outputs[0]);
+Result<bool> Lowering::lower_depthwise_conv2d(const Node& node) {
+  if (!fits_depthwise(graph(), node)) return false;
+  const Shape& x = shape(node.inputs[0]);
+  const Shape& w = shape(node.inputs[1]);
+  const Shape& y = shape(node.outputs[0]);
   const Window window = window_of(node.attrs, x, w[0], w[1]);
-  const Tensor in = lowering.tensor(lowering.ref(node.inputs[0])),
-               out = lowering.tensor(lowering.ref(node.outputs[0]));
+  const Tensor in = tensor(ref(node.inputs[0])), out = tensor(ref(node.outputs[0]));
   Kernel kernel;
-  for (int i = 0; i < own_inputs(node); ++i)
-    kernel.input(lowering.operand(node.inputs[static_cast<size_t>(i)]));
+  add_own_inputs(kernel, node);
   const auto fours = static_cast<uint32_t>(x[3] / 4);
   kernel.param("fours", fours);
   kernel.param("rows", static_cast<uint32_t>(y.elements() / y[3]));
   gpu::add_window_params(kernel, window, x, y);
-  std::string body;
-  const std::string value = gpu::add_epilogue(lowering, kernel, node, {"raw"}, &body);
-  kernel.text += "@fn vec4f epilogue(vec4f raw, u32 e) {\n" + body + "  return " + value + ";\n}\n";
-
-  std::string text =
-      "void main() {\n  @u32 t = texel_number();\n  @u32 group = t / P.fours;\n  @u32 c = t - group * "
-      "P.fours;\n  @u32 row = group * " +
-      number(out.layers) + "u;\n  @vec4f bias = " + (own_inputs(node) > 2 ? "texel_2(c)" : "vec4f(0.0)") +
-      ";\n";
-  for (uint32_t layer = 0; layer < out.layers; ++layer) text += "  @vec4f s" + number(layer) + " = bias;\n";
-  text += window_starts(out.layers);
+  gpu::add_epilogue_function(*this, kernel, node);
+  std::string& text = kernel.text;
+  gpu::append(text,
+              "void main() {\n  @u32 t = texel_number();\n  @u32 group = t / P.fours;\n"
+              "  @u32 c = t - group * P.fours;\n  @u32 row = group * $0u;\n  @vec4f bias = $1;\n",
+              {out.layers, own_inputs(node) > 2 ? "texel_2(c)" : "vec4f(0.0)"});
+  gpu::append_each(text, out.layers, "  @vec4f s$0 = bias;\n");
+  append_window_starts(text, out.layers);
+  text +=
+      "  for (@i32 ky = 0; ky < P.kernel_y; ky++) {\n    @u32 tap = u32(ky * P.kernel_x) * P.fours + c;\n";
   const bool shared = window.x.stride == 1 && window.y.stride == 1 && window.x.dilation == 1 &&
                       window.y.dilation == 1 && x[1] == y[1] && x[2] == y[2];
-  text +=
-      "  for (@i32 ky = 0; ky < P.kernel_y; ky++) {\n    @u32 tap = u32(ky * P.kernel_x) * P.fours + c;\n" +
-      (shared ? shared_taps(in, fours, out.layers, window.x) : single_taps(in, fours, out.layers, window.x)) +
-      "  }\n";
-  for (uint32_t layer = 0; layer < out.layers; ++layer) {
-    const std::string n = number(layer);
-    text += "  store_" + n + "(epilogue(s" + n + ", ((row + " + n + "u) * P.fours + c) * 4u));\n";
-  }
-  kernel.text += text + "}\n";
-  TRY(lowering.emit_draw(kernel, out));
-  return true;
+  Taps taps(text, in, fours, out.layers, window.x);
+  shared ? taps.append_shared() : taps.append_single();
+  text += "  }\n";
+  gpu::append_each(text, out.layers, "  store_$0(epilogue(s$0, ((row + $0u) * P.fours + c) * 4u));\n");
+  text += "}\n";
+  return emit_draw(kernel, out);
 }
 
 }  // namespace linnet::webgl2

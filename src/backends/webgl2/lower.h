@@ -16,22 +16,24 @@ class Lowering : public gpu::Lowering {
  public:
   Lowering(const Graph& graph, const gpu::Target& target, TexturePlacement placement, gpu::GpuPlan& plan);
 
-  Result<void> emit(Kernel kernel, ValueId out) override;
+  Result<bool> emit(Kernel& kernel, ValueId out) override;
   // The same into a plain tensor that is no value.
-  Result<void> emit_to(Kernel kernel, Ref out);
+  Result<bool> emit_to(Kernel& kernel, Ref out);
 
   // Emits a draw of a kernel whose text, GLSL but for @-marks, has its own main. It reads inputs as flat
   // kernels do, and by texel_k(t), the vec4f or vec4i of texel t; those that are no weights also by
   // pick_k(number, layer), see Tensor. `texel_number()` is that of the texel to compute, and store_L(value)
   // gives the one of layer L.
-  Result<void> emit_draw(const Kernel& kernel, const Tensor& out);
+  Result<bool> emit_draw(const Kernel& kernel, const Tensor& out);
 
   const Tensor& tensor(Ref ref) const { return tensors_[static_cast<size_t>(ref.offset() / 4)]; }
   // A plain tensor with a texture of its own.
   Result<Ref> add_tensor(int64_t elements, DType dtype);
 
  protected:
-  Result<bool> lower_special(const Node& node) override;
+  Result<bool> lower_product(const Node& node) override;
+  Result<bool> lower_depthwise_conv2d(const Node& node) override;
+  Result<bool> lower_softmax(const Node& node) override;
   Result<Ref> host_source(ValueId id) override;
   Ref host_target(ValueId id) override;
   size_t most_inputs() const override { return kMostTextures; }
@@ -45,14 +47,9 @@ std::optional<gpu::Product> fits_tiles(const Graph& graph, const Node& node);
 // Does the kernel for several pixels at once compute this depthwise convolution?
 bool fits_depthwise(const Graph& graph, const Node& node);
 
-// Text that gives pixel `row` + l of the result, for each of `layers`, as x<l> and y<l>, where its window
-// begins in the input, and n<l>, the first row of its image there. Of the divisions that take long only one
-// is made.
-std::string window_starts(uint32_t layers);
-
-// Lowered as only WebGL2 does; false: the shared lowering fits.
-Result<bool> lower_product(Lowering&, const Node&);
-Result<bool> lower_depthwise_conv2d(Lowering&, const Node&);
-Result<bool> lower_softmax(Lowering&, const Node&);
+// Appends text that gives pixel `row` + l of the result, for each of `layers`, as x<l> and y<l>, where its
+// window begins in the input, and n<l>, the first row of its image there. Of the divisions that take long
+// only one is made.
+void append_window_starts(std::string& text, uint32_t layers);
 
 }  // namespace linnet::webgl2

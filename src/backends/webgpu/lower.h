@@ -20,7 +20,7 @@ class Lowering : public gpu::Lowering {
  public:
   using gpu::Lowering::Lowering;
 
-  Result<void> emit(Kernel kernel, ValueId out) override;
+  Result<bool> emit(Kernel& kernel, ValueId out) override;
 
   // Emits a dispatch of a kernel whose text, WGSL but for @-marks, has its own entry point. It reads inputs
   // as the flat kernels do, and writes elements e ... e + 3 of its result by put4(e, T4), e a multiple of 4;
@@ -28,15 +28,12 @@ class Lowering : public gpu::Lowering {
   // element. Where the inputs among the weights have one type, four elements at a time are weights4(P.base<k>
   // + i) too. Where the target computes in f16 and all tensors in the arena are f16, or all weights,
   // half4_k(e) and half_weights4(i) give vec4h.
-  Result<void> emit_entry(const Kernel& kernel, ValueId out, Elements elements, Grid grid);
+  Result<bool> emit_entry(const Kernel& kernel, ValueId out, Elements elements, Grid grid);
 
  protected:
-  Result<bool> lower_special(const Node& node) override;
+  Result<bool> lower_product(const Node& node) override;
+  Result<bool> lower_depthwise_conv2d(const Node& node) override;
+  Result<bool> lower_softmax(const Node& node) override;
 };
-
-// Lowered as only WebGPU does; false: the shared lowering fits.
-Result<bool> lower_depthwise_conv2d(Lowering&, const Node&);
-Result<bool> lower_product(Lowering&, const Node&);
-Result<bool> lower_softmax(Lowering&, const Node&);
 
 }  // namespace linnet::webgpu

@@ -7,8 +7,6 @@ import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
 import type { CpuRunner } from './host.js';
 import { profileNodes } from './profile.js';
-import { openWebGl2 } from './webgl2.js';
-import { openWebGpuHost } from './webgpu.js';
 
 /** What the worker runs in place of a session of the engine. */
 export interface GpuModel {
@@ -68,7 +66,9 @@ export async function openOnGpu(
   onLost: (error: LinnetError) => void,
 ): Promise<GpuModel> {
   const [host, compiler] = await Promise.all([
-    request.backend === 'webgl2' ? openWebGl2() : openWebGpuHost(),
+    request.backend === 'webgl2'
+      ? import('./webgl2.js').then(({ openWebGl2 }) => openWebGl2())
+      : import('./webgpu.js').then(({ openWebGpuHost }) => openWebGpuHost()),
     compileModule(new URL('linnet-gpu.wasm', request.assets).href).then((module) => GpuCompiler.create(module)),
   ]);
   const { target } = host;

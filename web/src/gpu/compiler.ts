@@ -168,7 +168,7 @@ export class GpuCompiler {
       shaders: list(GpuInfo.shaders, GpuInfo.shader_count, GpuShader.sizeof, (at) => text(at + GpuShader.text)),
       pieces,
       cpuParts: list(GpuInfo.cpu_steps, GpuInfo.cpu_step_count, GpuCpuStep.sizeof, (at) => {
-        const places = u32(at + GpuCpuStep.places);
+        const places = u32(info + GpuInfo.places) + 4 * u32(at + GpuCpuStep.places);
         const inputs = u32(at + GpuCpuStep.input_count);
         const all = Array.from({ length: inputs + u32(at + GpuCpuStep.output_count) }, (_, i) => u32(places + 4 * i));
         return {

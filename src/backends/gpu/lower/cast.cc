@@ -8,15 +8,14 @@ Result<bool> lower_cast(Lowering& lowering, const Node& node) {
   Kernel kernel;
   const bool whole = is_whole(lowering.dtype(node.inputs[0]));
   kernel.input(lowering.operand(node.inputs[0]));
-  const std::string type = whole ? "vec4i" : "vec4f", suffix = whole ? "4i" : "4";
-  std::string body = "  @" + type + " x = at4_0(e);\n", value = "x";
-  const auto clamp = [&](const std::string& low, const std::string& high) {
+  const char* type = whole ? "vec4i" : "vec4f";
+  std::string body = text_of("  @$0 x = at4_0(e);\n", {type}), value = "x";
+  const auto clamp = [&](const char* low, const char* high) {
     if (!whole) body += "  x = select4(eq4(x, x), x, vec4f(0.0));\n";
-    const std::string point = whole ? "" : ".0";
-    body += "  x = min(max(x, " + type + "(" + low + point + ")), " + type + "(" + high + point + "));\n";
+    append(body, "  x = min(max(x, $0($1$2)), $0($3$2));\n", {type, low, whole ? "" : ".0", high});
   };
   if (to == DType::Bool) {
-    value = "vec4f(1.0) - eq" + suffix + "(x, " + type + "(0))";
+    value = text_of("vec4f(1.0) - eq$0(x, $1(0))", {whole ? "4i" : "4", type});
   } else if (to == DType::I32 && !whole) {
     // The largest f32 below 2^31 is 127 short of the largest i32.
     body += "  @vec4f over = ge4(x, vec4f(2147483648.0));\n";
@@ -29,8 +28,7 @@ Result<bool> lower_cast(Lowering& lowering, const Node& node) {
     value = whole ? "vec4f(x)" : "vec4i(x)";
   }
   finish_kernel(kernel, body, value);
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  return lowering.emit(kernel, node.outputs[0]);
 }
 
 }  // namespace linnet::gpu

@@ -7,10 +7,20 @@ namespace {
 
 Result<bool> emit_map(Lowering& lowering, const Node& node, const IndexMap& map) {
   Kernel kernel;
-  const std::string value = kernel.fours(kernel.input(lowering.operand(node.inputs[0])), map, "e");
-  finish_kernel(kernel, "", value);
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  finish_kernel(kernel, "", kernel.fours(kernel.input(lowering.operand(node.inputs[0])), map, "e"));
+  return lowering.emit(kernel, node.outputs[0]);
+}
+
+// The kernel of a function of that body, which gives one element or four at once.
+Result<bool> emit_body(Lowering& lowering, Kernel& kernel, const Node& node, bool fours,
+                       const std::string& body) {
+  append(
+      kernel.text,
+      fours ? "@fn T4 kernel(u32 e) {\n$0}\n"
+            : "@fn T element(u32 e) {\n$0}\n@fn T4 kernel(u32 e) {\n  return T4(element(e), element(e + 1u), "
+              "element(e + 2u), element(e + 3u));\n}\n",
+      {body});
+  return lowering.emit(kernel, node.outputs[0]);
 }
 
 // The stride of each axis of a tensor of `shape`.
@@ -24,19 +34,20 @@ std::vector<int32_t> strides_of(const Shape& shape) {
   return strides;
 }
 
-// Statements that give the coordinate `c` of axis `axis` inside the input, or clear `inside`.
-std::string pad_axis(Kernel& kernel, int axis, uint32_t inner, int32_t size, int32_t out, int64_t before,
-                     std::string_view mode) {
-  const std::string n = std::to_string(axis), c = "c" + n;
-  std::string text = "  @i32 " + c + " = i32(e / " + kernel.param("inner" + n, inner) + " % " +
-                     kernel.param("out" + n, static_cast<uint32_t>(out)) + ") - " +
-                     kernel.param_i32("before" + n, static_cast<int32_t>(before)) + ";\n";
-  const std::string limit = kernel.param_i32("size" + n, size);
-  if (mode == "constant") return text + "  inside = inside && " + c + " >= 0 && " + c + " < " + limit + ";\n";
-  const std::string shift = mode == "symmetric" ? "1" : "0";
-  text += "  " + c + " = select(" + c + ", -" + c + " - " + shift + ", " + c + " < 0);\n";
-  return text + "  " + c + " = select(" + c + ", 2 * " + limit + " - 2 - " + c + " + " + shift + ", " + c +
-         " >= " + limit + ");\n";
+// Statements that give the coordinate `c<axis>` inside the input, or clear `inside`, appended to `body`.
+void pad_axis(Kernel& kernel, int axis, uint32_t inner, int32_t size, int32_t out, int64_t before,
+              std::string_view mode, std::string& body) {
+  const Pieces number = {axis, mode == "symmetric" ? 1 : 0};
+  kernel.param("inner$0", inner, number);
+  kernel.param("out$0", static_cast<uint32_t>(out), number);
+  kernel.param_i32("before$0", static_cast<int32_t>(before), number);
+  kernel.param_i32("size$0", size, number);
+  append(body, "  @i32 c$0 = i32(e / P.inner$0 % P.out$0) - P.before$0;\n", number);
+  append(body,
+         mode == "constant" ? "  inside = inside && c$0 >= 0 && c$0 < P.size$0;\n"
+                            : "  c$0 = select(c$0, -c$0 - $1, c$0 < 0);\n"
+                              "  c$0 = select(c$0, 2 * P.size$0 - 2 - c$0 + $1, c$0 >= P.size$0);\n",
+         number);
 }
 
 }  // namespace
@@ -74,31 +85,24 @@ Result<bool> lower_concat(Lowering& lowering, const Node& node) {
   Kernel kernel;
   bool fours = true;
   for (ValueId id : node.inputs) fours = fours && lowering.shape(id).elements() / outer % 4 == 0;
-  const std::string row = kernel.param("row", static_cast<uint32_t>(y.elements() / outer));
-  std::string body = "  @u32 o = e / " + row + ";\n  @u32 r = e % " + row + ";\n";
+  const int64_t row = y.elements() / outer;
+  kernel.param("row", static_cast<uint32_t>(row));
+  std::string body = "  @u32 o = e / P.row;\n  @u32 r = e % P.row;\n";
   int64_t begin = 0;
   for (ValueId id : node.inputs) {
     const int64_t size = lowering.shape(id).elements() / outer;
     if (size == 0) continue;
-    const std::string k = std::to_string(kernel.input(lowering.operand(id)));
-    const std::string first = kernel.param("begin" + k, static_cast<uint32_t>(begin));
+    const int k = kernel.input(lowering.operand(id));
+    kernel.param("begin$0", static_cast<uint32_t>(begin), {k});
+    kernel.param("size$0", static_cast<uint32_t>(size), {k});
     begin += size;
-    const std::string value = (fours ? "at4_" : "at_") + k + "(o * " +
-                              kernel.param("size" + k, static_cast<uint32_t>(size)) + " + r - " + first + ")";
-    body += begin == y.elements() / outer
-                ? "  return " + value + ";\n"
-                : "  if (r < " + first + " + P.size" + k + ") { return " + value + "; }\n";
+    const bool last = begin == row;
+    append(body,
+           last ? "  return $0$1(o * P.size$1 + r - P.begin$1);\n"
+                : "  if (r < P.begin$1 + P.size$1) { return $0$1(o * P.size$1 + r - P.begin$1); }\n",
+           {fours ? "at4_" : "at_", k});
   }
-  if (fours) {
-    kernel.text = "@fn T4 kernel(u32 e) {\n" + body + "}\n";
-  } else {
-    kernel.text =
-        "@fn T element(u32 e) {\n" + body +
-        "}\n@fn T4 kernel(u32 e) {\n  return T4(element(e), element(e + 1u), element(e + 2u), element(e + "
-        "3u));\n}\n";
-  }
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  return emit_body(lowering, kernel, node, fours, body);
 }
 
 Result<bool> lower_pad(Lowering& lowering, const Node& node) {
@@ -111,25 +115,21 @@ Result<bool> lower_pad(Lowering& lowering, const Node& node) {
   Kernel kernel;
   kernel.input(lowering.operand(node.inputs[0]));
   const float value = node.attrs.get_float(Attr::value, 0);
-  const std::string filler = is_whole(lowering.dtype(node.outputs[0]))
-                                 ? kernel.param_i32("filler", static_cast<int32_t>(value))
-                                 : kernel.param_f32("filler", value);
+  if (is_whole(lowering.dtype(node.outputs[0])))
+    kernel.param_i32("filler", static_cast<int32_t>(value));
+  else
+    kernel.param_f32("filler", value);
   std::string body = "  @bool inside = true;\n", offset = "0";
   uint32_t inner = 1;
   for (int i = x.rank() - 1; i >= 0; --i) {
     const auto axis = static_cast<size_t>(i);
-    body += pad_axis(kernel, i, inner, x[i], y[i], pads[2 * axis], mode);
-    offset +=
-        " + c" + std::to_string(i) + " * " + kernel.param_i32("stride" + std::to_string(i), strides[axis]);
+    pad_axis(kernel, i, inner, x[i], y[i], pads[2 * axis], mode, body);
+    kernel.param_i32("stride$0", strides[axis], {i});
+    append(offset, " + c$0 * P.stride$0", {i});
     inner *= static_cast<uint32_t>(y[i]);
   }
-  body += "  if (!inside) { return " + filler + "; }\n";
-  kernel.text =
-      "@fn T element(u32 e) {\n" + body + "  return at_0(u32(" + offset +
-      "));\n}\n@fn T4 kernel(u32 e) {\n  return T4(element(e), element(e + 1u), element(e + 2u), element(e + "
-      "3u));\n}\n";
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  append(body, "  if (!inside) { return P.filler; }\n  return at_0(u32($0));\n", {offset});
+  return emit_body(lowering, kernel, node, false, body);
 }
 
 }  // namespace linnet::gpu

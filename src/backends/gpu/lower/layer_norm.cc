@@ -21,9 +21,7 @@ Result<bool> lower_layer_norm(Lowering& lowering, const Node& node) {
   return (at_0(e) - mean) * (1.0 / sqrt(squares / f32(P.columns) + P.epsilon)) * at_1(column) + at_2(column);
 }
 )";
-  finish_elements(lowering, kernel, node, false);
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  return finish_elements(lowering, kernel, node, false);
 }
 
 }  // namespace linnet::gpu

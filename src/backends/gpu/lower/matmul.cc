@@ -34,23 +34,20 @@ Result<bool> lower_matmul(Lowering& lowering, const Node& node) {
   const int32_t depth = a.back(ta ? 1 : 0), rows = y.back(1), columns = y.back();
   const bool fours = !tb && columns % 4 == 0;
   Kernel kernel;
-  for (int i = 0; i < own_inputs(node); ++i)
-    kernel.input(lowering.operand(node.inputs[static_cast<size_t>(i)]));
+  lowering.add_own_inputs(kernel, node);
   kernel.param("depth", static_cast<uint32_t>(depth));
   kernel.param("columns", static_cast<uint32_t>(columns));
   const std::string left = kernel.index(operand_map(a, y, ta ? 1 : depth, 0), "e");
   const std::string right = kernel.index(operand_map(b, y, 0, tb ? depth : 1), "e");
-  const std::string left_step = ta ? "i * " + kernel.param("rows", static_cast<uint32_t>(rows)) : "i";
-  const std::string right_step = tb ? "i" : "i * P.columns";
-  const std::string start = own_inputs(node) > 2 ? "$at_2(e % P.columns)" : "$V(0.0)";
-  kernel.text +=
-      with_lanes(fours, "@fn $V element(u32 e) {\n  @$V sum = " + start + ";\n  @u32 left = " + left +
-                            ";\n  @u32 right = " + right +
-                            ";\n  for (@u32 i = 0u; i < P.depth; i++) {\n    sum += at_0(left + " +
-                            left_step + ") * $at_1(right + " + right_step + ");\n  }\n  return sum;\n}\n");
-  finish_elements(lowering, kernel, node, fours);
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  if (ta) kernel.param("rows", static_cast<uint32_t>(rows));
+  kernel.text += with_lanes(
+      fours,
+      text_of("@fn $V element(u32 e) {\n  @$V sum = $0;\n  @u32 left = $1;\n  @u32 right = $2;\n"
+              "  for (@u32 i = 0u; i < P.depth; i++) {\n    sum += at_0(left + $3) * $at_1(right + $4);\n"
+              "  }\n  return sum;\n}\n",
+              {own_inputs(node) > 2 ? "$at_2(e % P.columns)" : "$V(0.0)", left, right,
+               ta ? "i * P.rows" : "i", tb ? "i" : "i * P.columns"}));
+  return finish_elements(lowering, kernel, node, fours);
 }
 
 }  // namespace linnet::gpu

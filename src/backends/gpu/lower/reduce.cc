@@ -48,17 +48,16 @@ Result<bool> lower_reduce(Lowering& lowering, const Node& node) {
   const std::string base = kept.dims.empty() ? "0u" : kernel.index(kept, "e");
   const std::string next = reduced.dims.empty() ? "0u" : kernel.index(reduced, "r");
   const Fold fold = fold_of(mode);
-  kernel.text +=
-      with_lanes(fours,
-                 "@fn $V element(u32 e) {\n  @u32 base = " + base + ";\n  @$V value = $V(" +
-                     (whole ? fold.whole_start : fold.start) +
-                     ");\n  for (@u32 r = 0u; r < P.terms; r++) {\n    @$V next = " + "$at_0(base + " + next +
-                     ");\n    value = " + fold.step + ";\n  }\n  return " +
-                     (mode == "mean" ? "value * (1.0 / f32(P.terms))" : "value") + ";\n}\n",
-                 whole);
-  finish_elements(lowering, kernel, node, fours);
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  kernel.text += with_lanes(
+      fours,
+      text_of(
+          "@fn $V element(u32 e) {\n  @u32 base = $0;\n  @$V value = $V($1);\n"
+          "  for (@u32 r = 0u; r < P.terms; r++) {\n    @$V next = $at_0(base + $2);\n    value = $3;\n  }\n"
+          "  return $4;\n}\n",
+          {base, whole ? fold.whole_start : fold.start, next, fold.step,
+           mode == "mean" ? "value * (1.0 / f32(P.terms))" : "value"}),
+      whole);
+  return finish_elements(lowering, kernel, node, fours);
 }
 
 }  // namespace linnet::gpu

@@ -42,9 +42,7 @@ Result<bool> lower_resize_bilinear(Lowering& lowering, const Node& node) {
   return mix(top, bottom, v.z);
 }
 )");
-  finish_elements(lowering, kernel, node, fours);
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  return finish_elements(lowering, kernel, node, fours);
 }
 
 }  // namespace linnet::gpu

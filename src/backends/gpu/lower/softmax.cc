@@ -18,9 +18,7 @@ Result<bool> lower_softmax(Lowering& lowering, const Node& node) {
   return exp(at_0(e) - highest) / sum;
 }
 )";
-  finish_elements(lowering, kernel, node, false);
-  TRY(lowering.emit(std::move(kernel), node.outputs[0]));
-  return true;
+  return finish_elements(lowering, kernel, node, false);
 }
 
 }  // namespace linnet::gpu

@@ -11,7 +11,7 @@ namespace linnet::gpu {
 void add_window(Kernel& kernel, const Window& window, const Shape& x, const Shape& y);
 
 // Text that splits element e of the result into channel `c`, `ox`, `oy` and image `n`.
-inline constexpr std::string_view kSplitPixel = R"(  @u32 c = e % P.out_channels;
+inline constexpr char kSplitPixel[] = R"(  @u32 c = e % P.out_channels;
   @u32 pixel = e / P.out_channels;
   @i32 ox = i32(pixel % P.out_w);
   pixel = pixel / P.out_w;
@@ -21,7 +21,7 @@ inline constexpr std::string_view kSplitPixel = R"(  @u32 c = e % P.out_channels
 
 // Text that runs what follows for each tap (ky, kx) inside the input, at pixel `at` of all images; close with
 // kEndTaps.
-inline constexpr std::string_view kForTaps = R"(  for (@i32 ky = 0; ky < P.kernel_y; ky++) {
+inline constexpr char kForTaps[] = R"(  for (@i32 ky = 0; ky < P.kernel_y; ky++) {
     @i32 iy = oy * P.stride_y - P.pad_top + ky * P.dilation_y;
     if (iy < 0 || iy >= P.in_h) { continue; }
     for (@i32 kx = 0; kx < P.kernel_x; kx++) {
@@ -29,6 +29,6 @@ inline constexpr std::string_view kForTaps = R"(  for (@i32 ky = 0; ky < P.kerne
       if (ix < 0 || ix >= P.in_w) { continue; }
       @u32 at = (n * u32(P.in_h) + u32(iy)) * u32(P.in_w) + u32(ix);
 )";
-inline constexpr std::string_view kEndTaps = "    }\n  }\n";
+inline constexpr char kEndTaps[] = "    }\n  }\n";
 
 }  // namespace linnet::gpu

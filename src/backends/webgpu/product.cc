@@ -1,7 +1,9 @@
-#include "backends/webgpu/tile.h"
+// Convolutions and matrix products with constant weights.
+#include "backends/gpu/product.h"
 
 #include <algorithm>
 
+#include "backends/webgpu/lower.h"
 #include "graph/op_def.h"
 
 namespace linnet::webgpu {
@@ -37,10 +39,6 @@ uint32_t choose_rows(const gpu::Target& target, const gpu::Product& product, Sha
   return rows;
 }
 
-std::string number(uint32_t value) {
-  return std::to_string(value);
-}
-
 class Writer {
  public:
   Writer(Lowering& lowering, const Node& node, const gpu::Product& product)
@@ -55,7 +53,7 @@ class Writer {
         depth4_(product.depth4()),
         half_(computes_halves()) {}
 
-  Result<void> emit() {
+  Result<bool> emit() {
     kernel_.input(lowering_.operand(node_.inputs[0]));
     kernel_.input(gpu::add_product_weights(lowering_, node_, product_));
     has_bias_ = own_inputs(node_) > 2;
@@ -69,8 +67,8 @@ class Writer {
     if (product_.window)
       gpu::add_window_params(kernel_, *product_.window, lowering_.shape(node_.inputs[0]),
                              lowering_.shape(node_.outputs[0]));
-    write_input();
-    write_store();
+    add_input();
+    add_store();
     return sharing_ == Sharing::Workgroup ? emit_shared() : emit_registers();
   }
 
@@ -84,12 +82,12 @@ class Writer {
     return true;
   }
 
-  std::string bias_of(const std::string& block) const {
-    return has_bias_ ? "weights4(P.base2 + " + block + ")" : "vec4f(0.0)";
-  }
+  const char* type() const { return half_ ? "vec4h" : "vec4f"; }
+
+  const char* bias() const { return has_bias_ ? "weights4(P.base2 + block)" : "vec4f(0.0)"; }
 
   // Four channels of the input from element `e`, the first of them channel `c`.
-  void write_input() {
+  void add_input() {
     kernel_.text += product_.channels % 4 == 0 ? "fn load4(e: u32, c: u32) -> vec4f { return at4_0(e); }\n"
                                                : R"(fn load4(e: u32, c: u32) -> vec4f {
   return vec4f(at_0(e), select(0.0, at_0(e + 1u), c + 1u < P.channels),
@@ -98,10 +96,8 @@ class Writer {
 )";
   }
 
-  void write_store() {
-    std::string body;
-    const std::string value = gpu::add_epilogue(lowering_, kernel_, node_, {"raw"}, &body);
-    kernel_.text += "@fn vec4f epilogue(vec4f raw, u32 e) {\n" + body + "  return " + value + ";\n}\n";
+  void add_store() {
+    gpu::add_epilogue_function(lowering_, kernel_, node_);
     kernel_.text += product_.columns % 4 == 0 ? R"(fn store(row: u32, column: u32, raw: vec4f) {
   let e = row * P.columns + column;
   if (row < P.rows && column < P.columns) { put4(e, epilogue(raw, e)); }
@@ -121,111 +117,86 @@ class Writer {
 
   // Where the i-th row that an invocation loads begins in the input: `e<i>`, for a product; pixel `y<i>`,
   // `x<i>` of image row `n<i>`, for a convolution.
-  std::string row_starts() {
-    std::string text;
-    for (uint32_t i = 0; i < loads_; ++i) {
-      const std::string n = number(i),
-                        offset = sharing_ == Sharing::Lanes ? number(4 * i) + "u + lane" : n + "u",
-                        row = "min(row + " + offset + ", P.rows - 1u)";
-      if (!product_.window) {
-        text += "  let e" + n + " = " + row + " * P.channels;\n";
-        continue;
-      }
-      text += "  let p" + n + " = " + row + ";\n  let x" + n + " = i32(p" + n +
-              " % P.out_w) * P.stride_x - P.pad_left;\n  let y" + n + " = i32(p" + n +
-              " / P.out_w % P.out_h) * P.stride_y - P.pad_top;\n  let n" + n + " = i32(p" + n +
-              " / P.out_w / P.out_h) * P.in_h;\n";
-    }
-    return text;
+  void append_row_starts(std::string& text) {
+    const bool lanes = sharing_ == Sharing::Lanes;
+    for (uint32_t i = 0; i < loads_; ++i)
+      gpu::append(text,
+                  !product_.window ? "  let e$0 = min(row + $1u$2, P.rows - 1u) * P.channels;\n"
+                                   : "  let p$0 = min(row + $1u$2, P.rows - 1u);\n"
+                                     "  let x$0 = i32(p$0 % P.out_w) * P.stride_x - P.pad_left;\n"
+                                     "  let y$0 = i32(p$0 / P.out_w % P.out_h) * P.stride_y - P.pad_top;\n"
+                                     "  let n$0 = i32(p$0 / P.out_w / P.out_h) * P.in_h;\n",
+                  {i, lanes ? 4 * i : i, lanes ? " + lane" : ""});
   }
 
-  std::string sums() {
-    std::string text = "  for (var k = 0u; k < P.depth4; k++) {\n";
-    const std::string type = half_ ? "vec4h" : "vec4f";
-    for (uint32_t i = 0; i < loads_; ++i) {
-      const std::string n = number(i),
-                        load = half_ ? "half4_0(e" + n + " + k * 4u)" : "load4(e" + n + " + k * 4u, k * 4u)";
-      text += "    let v" + n + " = " +
-              (!product_.window ? load : "select(" + type + "(0), " + load + ", inside" + n + ")") + ";\n";
-    }
-    return text + add_products(type) + "  }\n";
+  void append_sums(std::string& text) {
+    text += "  for (var k = 0u; k < P.depth4; k++) {\n";
+    const char* load = half_ ? "half4_0(e$0 + k * 4u)" : "load4(e$0 + k * 4u, k * 4u)";
+    for (uint32_t i = 0; i < loads_; ++i)
+      gpu::append(text,
+                  product_.window ? "    let v$0 = select($1(0), $2, inside$0);\n" : "    let v$0 = $2;\n",
+                  {i, type(), gpu::text_of(load, {i})});
+    append_products(text);
+    text += "  }\n";
   }
 
   // Four channels' products. In f16 they are added up first: sums are f32.
-  std::string add_products(const std::string& type) {
-    std::string text;
-    for (uint32_t j = 0; j < 4; ++j)
-      text += "    let w" + number(j) + (half_ ? " = half_weights4(at + " : " = weights4(at + ") + number(j) +
-              "u);\n";
+  void append_products(std::string& text) {
+    gpu::append_each(text, 4, "    let w$0 = $1weights4(at + $0u);\n", {half_ ? "half_" : ""});
     text += "    at += 4u;\n";
+    const bool lanes = sharing_ == Sharing::Lanes;
     for (uint32_t i = 0; i < tile_rows_; ++i) {
-      const std::string n = number(i), sum = "s" + n;
-      std::string v = "v" + n, halves = "vec4h()";
-      if (sharing_ == Sharing::Lanes) {
-        text += "    let b" + n + " = subgroupBroadcast(v" + number(i / 4) + ", " + number(i % 4) + "u);\n";
-        v = "b" + n;
-      }
-      for (uint32_t j = 0; j < 4; ++j) {
-        const std::string factors = type + "(" + v + "[" + number(j) + "]), w" + number(j);
-        if (half_)
-          halves = "fma(" + factors + ", " + halves + ")";
-        else
-          text += "    " + sum + " = fma(" + factors + ", " + sum + ");\n";
-      }
-      if (half_) text += "    " + sum + " += vec4f(" + halves + ");\n";
+      if (lanes) gpu::append(text, "    let b$0 = subgroupBroadcast(v$1, $2u);\n", {i, i / 4, i % 4});
+      gpu::append(
+          text,
+          half_ ? "    s$0 += vec4f(fma(vec4h($1$0[3]), w3, fma(vec4h($1$0[2]), w2, fma(vec4h($1$0[1]), w1, "
+                  "fma(vec4h($1$0[0]), w0, vec4h())))));\n"
+                : "    s$0 = fma(vec4f($1$0[0]), w0, s$0);\n    s$0 = fma(vec4f($1$0[1]), w1, s$0);\n"
+                  "    s$0 = fma(vec4f($1$0[2]), w2, s$0);\n    s$0 = fma(vec4f($1$0[3]), w3, s$0);\n",
+          {i, lanes ? "b" : "v"});
     }
-    return text;
   }
 
-  std::string taps_around(const std::string& inner) {
-    std::string text =
-        "  for (var ky = 0; ky < P.kernel_y; ky++) {\n  for (var kx = 0; kx < P.kernel_x; kx++) {\n";
-    for (uint32_t i = 0; i < loads_; ++i) {
-      const std::string n = number(i), y = "ty" + n, x = "tx" + n;
-      text += "  let " + y + " = y" + n + " + ky * P.dilation_y;\n  let " + x + " = x" + n +
-              " + kx * P.dilation_x;\n  let inside" + n + " = " + y + " >= 0 && " + y + " < P.in_h && " + x +
-              " >= 0 && " + x + " < P.in_w;\n  let e" + n + " = u32((n" + n + " + " + y + ") * P.in_w + " +
-              x + ") * P.channels;\n";
-    }
-    return text + inner + "  }\n  }\n";
+  void append_taps(std::string& text) {
+    text += "  for (var ky = 0; ky < P.kernel_y; ky++) {\n  for (var kx = 0; kx < P.kernel_x; kx++) {\n";
+    gpu::append_each(text, loads_,
+                     "  let ty$0 = y$0 + ky * P.dilation_y;\n  let tx$0 = x$0 + kx * P.dilation_x;\n"
+                     "  let inside$0 = ty$0 >= 0 && ty$0 < P.in_h && tx$0 >= 0 && tx$0 < P.in_w;\n"
+                     "  let e$0 = u32((n$0 + ty$0) * P.in_w + tx$0) * P.channels;\n");
+    append_sums(text);
+    text += "  }\n  }\n";
   }
 
-  Result<void> emit_registers() {
-    std::string text = "@compute @workgroup_size(" + number(kWorkgroup) +
-                       ") fn main(@builtin(global_invocation_id) id: vec3u" +
-                       (sharing_ == Sharing::Lanes ? ", @builtin(subgroup_invocation_id) lane: u32" : "") +
-                       ") {\n  let i = id.y * P.grid_x + id.x;\n  let block = i % P.blocks;\n"
-                       "  let row = i / P.blocks * " +
-                       number(tile_rows_) +
-                       "u;\n  if (row >= P.rows) { return; }\n"
-                       "  var at = P.base1 + block * P.depth4 * 4u * P.taps;\n" +
-                       row_starts() + "  let bias = " + bias_of("block") + ";\n";
-    for (uint32_t i = 0; i < tile_rows_; ++i) text += "  var s" + number(i) + " = bias;\n";
-    text += !product_.window ? sums() : taps_around(sums());
-    for (uint32_t i = 0; i < tile_rows_; ++i)
-      text += "  store(row + " + number(i) + "u, block * 4u, s" + number(i) + ");\n";
-    kernel_.text += text + "}\n";
+  Result<bool> emit_registers() {
+    std::string& text = kernel_.text;
+    gpu::append(text,
+                "@compute @workgroup_size($0) fn main(@builtin(global_invocation_id) id: vec3u$1) {\n"
+                "  let i = id.y * P.grid_x + id.x;\n  let block = i % P.blocks;\n"
+                "  let row = i / P.blocks * $2u;\n  if (row >= P.rows) { return; }\n"
+                "  var at = P.base1 + block * P.depth4 * 4u * P.taps;\n",
+                {kWorkgroup, sharing_ == Sharing::Lanes ? ", @builtin(subgroup_invocation_id) lane: u32" : "",
+                 tile_rows_});
+    append_row_starts(text);
+    gpu::append(text, "  let bias = $0;\n", {bias()});
+    gpu::append_each(text, tile_rows_, "  var s$0 = bias;\n");
+    product_.window ? append_taps(text) : append_sums(text);
+    gpu::append_each(text, tile_rows_, "  store(row + $0u, block * 4u, s$0);\n");
+    text += "}\n";
     const uint32_t count = (product_.rows + tile_rows_ - 1) / tile_rows_ * blocks_;
     return emit((count + kWorkgroup - 1) / kWorkgroup, kWorkgroup);
   }
 
   // 8 times 8 invocations of four rows and a block of columns each. For a tap and 16 channels at a time they
   // load the rows and weights of all.
-  Result<void> emit_shared() {
-    std::string text = "alias X4 = " + std::string(half_ ? "vec4h" : "vec4f") +
-                       ";\nfn weight(i: u32) -> X4 { return " + (half_ ? "half_weights4" : "weights4") +
-                       "(i); }\nfn bias(block: u32) -> vec4f { return " + bias_of("block") +
-                       "; }\nfn load(row: u32, tap: u32, k: u32) -> X4 {\n"
-                       "  if (row >= P.rows || k >= P.depth4) { return X4(0); }\n";
-    if (!product_.window)
-      text += "  let e = row * P.channels";
-    else
-      text +=
-          R"(  let x = i32(row % P.out_w) * P.stride_x - P.pad_left + i32(tap) % P.kernel_x * P.dilation_x;
-  let y = i32(row / P.out_w % P.out_h) * P.stride_y - P.pad_top + i32(tap) / P.kernel_x * P.dilation_y;
-  if (x < 0 || x >= P.in_w || y < 0 || y >= P.in_h) { return X4(0); }
-  let e = u32((i32(row / P.out_w / P.out_h) * P.in_h + y) * P.in_w + x) * P.channels)";
-    text += std::string(" + k * 4u;\n  return ") + (half_ ? "half4_0(e)" : "load4(e, k * 4u)") + R"(;
+  Result<bool> emit_shared() {
+    gpu::append(
+        kernel_.text, R"(alias X4 = $0;
+fn weight(i: u32) -> X4 { return $1weights4(i); }
+fn bias(block: u32) -> vec4f { return $2; }
+fn load(row: u32, tap: u32, k: u32) -> X4 {
+  if (row >= P.rows || k >= P.depth4) { return X4(0); }
+$3 + k * 4u;
+  return $4;
 }
 var<workgroup> xs: array<X4, 128>;
 var<workgroup> ws: array<X4, 128>;
@@ -259,15 +230,22 @@ var<workgroup> ws: array<X4, 128>;
   }
   for (var r = 0u; r < 4u; r++) { store(row + r, block * 4u, sums[r]); }
 }
-)";
-    kernel_.text += text;
+)",
+        {type(), half_ ? "half_" : "", bias(),
+         !product_.window
+             ? "  let e = row * P.channels"
+             : R"(  let x = i32(row % P.out_w) * P.stride_x - P.pad_left + i32(tap) % P.kernel_x * P.dilation_x;
+  let y = i32(row / P.out_w % P.out_h) * P.stride_y - P.pad_top + i32(tap) / P.kernel_x * P.dilation_y;
+  if (x < 0 || x >= P.in_w || y < 0 || y >= P.in_h) { return X4(0); }
+  let e = u32((i32(row / P.out_w / P.out_h) * P.in_h + y) * P.in_w + x) * P.channels)",
+         half_ ? "half4_0(e)" : "load4(e, k * 4u)"});
     const uint32_t tiles = (blocks_ + 7) / 8;
     kernel_.param("tiles", tiles);
     return emit((product_.rows + 31) / 32 * tiles, 1);
   }
 
   // Dispatches `groups`; along x the shader counts `unit` for each.
-  Result<void> emit(uint32_t groups, uint32_t unit) {
+  Result<bool> emit(uint32_t groups, uint32_t unit) {
     const uint32_t x = std::min(groups, lowering_.target().max_workgroups);
     kernel_.param("grid_x", x * unit);
     return lowering_.emit_entry(kernel_, node_.outputs[0], fours_ ? Elements::Fours : Elements::Single,
@@ -290,8 +268,11 @@ var<workgroup> ws: array<X4, 128>;
 
 }  // namespace
 
-Result<void> emit_tiled(Lowering& lowering, const Node& node, const gpu::Product& product) {
-  return Writer(lowering, node, product).emit();
+// By the tiled kernel: an invocation sums a tile of rows (pixels) x columns (output channels) in registers.
+Result<bool> Lowering::lower_product(const Node& node) {
+  const auto product = gpu::product_of(graph(), node);
+  if (!product) return false;
+  return Writer(*this, node, *product).emit();
 }
 
 }  // namespace linnet::webgpu

@@ -65,6 +65,17 @@ const %%m: f32[%d] = splat(0.001)
           0, 128};
 }
 
+KernelCase dynamic(int rows, int depth, int columns) {
+  return {"dynamic_matmul", format("%dx%d -> %d", rows, depth, columns),
+          format(R"(input %%x: f32[%d,%d]
+const %%w: i8[1,1,%d,%d] = random(1)
+const %%s: f32[%d] = splat(0.01)
+const %%b: f32[%d] = random(2)
+%%y = dynamic_matmul(%%x, %%w, %%s, %%b) {epilogue=relu6($0)}
+output %%y)",
+                 rows, depth, depth, columns, columns, columns)};
+}
+
 KernelCase depthwise(Image in, int window, int stride = 1, int dilation = 1) {
   return {format("depthwise_conv2d %dx%d", window, window), size_of(in) + stride_of(stride, dilation),
           format(R"(input %%x: f32[1,%d,%d,%d]
@@ -172,6 +183,13 @@ std::vector<KernelCase> kernel_cases() {
       conv_i8({14, 14, 576}, 1, 96),
       conv_i8({7, 7, 160}, 1, 960),
       conv_i8({7, 7, 960}, 1, 160),
+      dynamic(1, 1280, 1000),
+      dynamic(128, 64, 64),
+      dynamic(128, 64, 172),
+      dynamic(128, 172, 64),
+      dynamic(196, 64, 384),
+      dynamic(196, 576, 96),
+      dynamic(49, 960, 160),
       conv_i8({224, 224, 3}, 3, 32, 2),
       depthwise_i8({112, 112, 32}, 3),
       depthwise_i8({112, 112, 96}, 3, 2),

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <thread>
 
+#include "cli/calibration.h"
 #include "cli/io.h"
 #include "cli/model_writer.h"
-#include "cli/samples.h"
 #include "cli/scores.h"
 #include "cli/timing.h"
 #include "compress/post_training.h"
@@ -103,20 +102,7 @@ Result<Original> load_original(const Workshop& workshop) {
 }
 
 Result<Samples> read_calibration(const Workshop& workshop, const Original& original) {
-  // A model of the input alone.
-  Graph graph = original.graph;
-  graph.outputs = graph.inputs;
-  TRY_ASSIGN(const std::unique_ptr<Session> session, compile_cpu(std::move(graph), {}, nullptr));
-  SampleFeeder feeder(*session, original.metadata, workshop.preprocessing);
-  Samples samples;
-  for (const std::string& file : workshop.calibration) {
-    TRY(feeder.fill(file));
-    const TensorView input = session->input(0);
-    TRY_ASSIGN(Tensor sample, Tensor::zeros(input.dtype, input.shape));
-    std::memcpy(sample.mutable_data(), input.data, input.bytes());
-    samples.push_back(std::move(sample));
-  }
-  return samples;
+  return read_samples(original.graph, workshop.calibration, original.metadata, workshop.preprocessing);
 }
 
 Result<Graph> reduce(const Workshop& workshop, const Original& original, const Samples& samples, double macs,

@@ -24,6 +24,10 @@ std::string ranges_text(const Ranges& ranges) {
   out.begin_object();
   for (const std::string& name : names) {
     const ValueRange& range = ranges.at(name);
+    if (range.dynamic) {
+      out.member(name, "dynamic");
+      continue;
+    }
     out.key(name).begin_array().value(static_cast<double>(range.low)).value(static_cast<double>(range.high));
     out.end_array();
   }

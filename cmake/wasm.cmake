@@ -14,7 +14,7 @@ endforeach()
 set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS "-Oz;-flto")
 # Kernels that wait for memory, or are a small part of any model's time, and the threads' waiting: unrolling them would
 # only cost bytes.
-set(short batch_matmul copy kernel_table layer_norm pool quantized_windows reduce resize_bilinear row_chain softmax)
+set(short batch_matmul copy dynamic_gemm kernel_table layer_norm pool quantized_windows reduce resize_bilinear row_chain softmax)
 list(TRANSFORM short PREPEND ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/)
 list(TRANSFORM short APPEND .cc)
 list(APPEND short ${PROJECT_SOURCE_DIR}/src/runtime/team.cc ${PROJECT_SOURCE_DIR}/src/runtime/thread_pool.cc)

@@ -1,25 +1,69 @@
 #include "compress/post_training.h"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 
 #include "compress/equalise.h"
 #include "compress/operands.h"
 #include "compress/round_layers.h"
-#include "graph/op_def.h"
+#include "compress/rounding.h"
+#include "passes/quantize_weights.h"
 
 namespace linnet {
 
 namespace {
 
-// Samples by whose answers ranges and biases are chosen, and by which layers are compared.
+// Samples by whose answers ranges and biases are chosen.
 constexpr size_t kJudged = 24;
-constexpr size_t kCompared = 32;
+
+// Pointwise convolutions of fewer weights take longer over codes than in f32: making codes and scaling sums
+// costs more than the products save. Matrix products have few rows, and most of a model's bytes.
+constexpr int64_t kLeastPointwiseWeights = 12288;
+
+bool is_worth_codes(const Graph& graph, const Node& node) {
+  return rows_are_quantizable(graph, node) &&
+         (node.op == Op::matmul || graph.value(node.inputs[1]).shape.elements() >= kLeastPointwiseWeights);
+}
+
+Result<Tensor> to_nearest_codes(const Tensor& source, const WeightLayout& layout) {
+  TRY_ASSIGN(Tensor result, Tensor::zeros(DType::F32, source.shape()));
+  Eigen::MatrixXd channel(layout.depth, 1);
+  for (int64_t c = 0; c < layout.channels; ++c) {
+    for (int64_t k = 0; k < layout.depth; ++k)
+      channel(k, 0) = static_cast<double>(source.as<float>()[layout.index(k, c)]);
+    const Eigen::MatrixXf rounded = round_to_nearest(channel).weights();
+    for (int64_t k = 0; k < layout.depth; ++k) result.mutable_as<float>()[layout.index(k, c)] = rounded(k, 0);
+  }
+  return result;
+}
 
 class PostTraining {
  public:
   PostTraining(Graph& graph, const Samples& samples, const QuantizeOptions& options)
       : graph_(graph), samples_(samples), options_(options) {}
+
+  Result<QuantizeReport> run_dynamically() {
+    graph_.ranges.clear();
+    float_ = graph_;
+    std::vector<NodeId> layers;
+    for (NodeId id = 0; id < graph_.node_count(); ++id)
+      if (is_worth_codes(graph_, graph_.node(id))) layers.push_back(id);
+    if (layers.empty())
+      return fail(
+          ErrorCode::InvalidArgument,
+          "the model has no matrix product of constant weights, and no 1x1 convolution of %lld weights",
+          static_cast<long long>(kLeastPointwiseWeights));
+    TRY(round_weights(layers));
+    for (const NodeId id : layers)
+      graph_.ranges[graph_.value(graph_.node(id).outputs[0]).name] = {.dynamic = true};
+    if (!samples_.empty()) {
+      TRY(check_samples(graph_, samples_));
+      TRY(choose_layers(layers));
+      return std::move(report_);
+    }
+    for (const NodeId id : layers) report_.layers.push_back(describe_layer(graph_, graph_.node(id)));
+    return std::move(report_);
+  }
 
   Result<QuantizeReport> run() {
     graph_.ranges.clear();
@@ -32,10 +76,9 @@ class PostTraining {
                                                        stage("samples counted", samples_.size())));
     TRY_ASSIGN(report_.ranges, choose_ranges(graph_, candidates, judge,
                                              stage("ranges chosen", values_to_choose(graph_, candidates))));
-    layers_ = quantizable_layers(graph_);
-    TRY(round_layers(graph_, samples_, judge, options_.threads, stage("layers rounded", layers_.size())));
-    TRY(compare_layers());
-    TRY(keep_layers());
+    const std::vector<NodeId> layers = quantizable_layers(graph_);
+    TRY(round_layers(graph_, samples_, judge, options_.threads, stage("layers rounded", layers.size())));
+    TRY(choose_layers(layers));
     return std::move(report_);
   }
 
@@ -57,89 +100,48 @@ class PostTraining {
     return statistics;
   }
 
-  // The quantised model with only the layers that `quantised` says in int8.
-  Graph with_layers(const std::vector<bool>& quantised) const {
-    Graph graph = graph_;
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      if (quantised[i]) continue;
-      const NodeId id = layers_[i];
-      graph.ranges.erase(graph.value(graph.node(id).outputs[0]).name);
-      const std::vector<ValueId>& inputs = float_.node(id).inputs;
-      for (size_t k = 1; k < inputs.size(); ++k)
-        set_operand(graph, id, k, graph.node(id).name, float_.value(inputs[k]).constant);
-      graph.node(id).inputs.resize(inputs.size());
-    }
-    graph.drop_unused_constants();
-    return graph;
-  }
-
-  Result<void> compare_layers() {
-    TRY_ASSIGN(const Judge judge, Judge::create(float_, samples_, kCompared, options_.threads));
-    const Tick tick = stage("layers compared", layers_.size());
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      const Node& node = graph_.node(layers_[i]);
-      LayerSensitivity& layer = report_.layers.emplace_back();
-      layer.name = node.name;
-      layer.op = op_def(node.op).name;
-      layer.weights = static_cast<size_t>(graph_.value(node.inputs[1]).shape.elements());
-      std::vector<bool> alone(layers_.size());
-      alone[i] = true;
-      TRY_ASSIGN(layer.deviation, judge.deviation_of(with_layers(alone), {}));
-      tick();
+  // The layers' weights to the nearest codes. Layers that share weights go on sharing them.
+  Result<void> round_weights(const std::vector<NodeId>& layers) {
+    std::map<std::pair<ValueId, bool>, ValueId> rounded;
+    for (const NodeId id : layers) {
+      const WeightLayout layout = weight_layout(graph_, graph_.node(id));
+      const ValueId source = graph_.node(id).inputs[1];
+      ValueId& own = rounded.try_emplace({source, layout.channels_first}, kNone).first->second;
+      if (own != kNone) {
+        graph_.node(id).inputs[1] = own;
+        continue;
+      }
+      TRY_ASSIGN(Tensor weights, to_nearest_codes(graph_.value(source).constant, layout));
+      set_operand(graph_, id, 1, graph_.node(id).name + "/weights", std::move(weights));
+      own = graph_.node(id).inputs[1];
     }
     return {};
   }
 
-  // Layers stay f32, those of the largest error first, until the drop is within the budget. Few trials: their
-  // number doubles, and is then halved to the least that will do.
-  Result<void> keep_layers() {
-    TRY_ASSIGN(const Judge judge, Judge::create(float_, samples_, samples_.size(), options_.threads));
-    std::vector<size_t> order(layers_.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::ranges::sort(order, [&](size_t a, size_t b) {
-      const double of_a = error_of(report_.layers[a].deviation), of_b = error_of(report_.layers[b].deviation);
-      return of_a != of_b ? of_a > of_b : a < b;
-    });
-    const auto with_kept = [&](size_t kept) {
-      std::vector<bool> quantised(layers_.size(), true);
-      for (size_t i = 0; i < kept; ++i) quantised[order[i]] = false;
-      return with_layers(quantised);
-    };
-    const auto fits = [&](size_t kept) -> Result<bool> {
-      TRY_ASSIGN(report_.deviation, judge.deviation_of(with_kept(kept), options_.labels));
-      return report_.deviation.drop <= options_.most_drop;
-    };
-    size_t most = 0, least = 0;  // kept: enough, and too few
-    for (;; most = std::min(std::max<size_t>(2 * most, 1), layers_.size())) {
-      TRY_ASSIGN(const bool enough, fits(most));
-      if (enough || most == layers_.size()) break;
-      least = most;
-    }
-    while (most > least + 1) {
-      const size_t middle = (most + least) / 2;
-      TRY_ASSIGN(const bool enough, fits(middle));
-      (enough ? most : least) = middle;
-    }
-    TRY_ASSIGN(const bool enough, fits(most));
-    (void)enough;
-    for (size_t i = 0; i < most; ++i) report_.layers[order[i]].kept = true;
-    if (most > 0) graph_ = with_kept(most);
+  Result<void> choose_layers(const std::vector<NodeId>& layers) {
+    const LayerChoice choice(float_, graph_, layers);
+    TRY_ASSIGN(report_.layers,
+               choice.compare(samples_, options_.threads, stage("layers compared", layers.size())));
+    TRY_ASSIGN(auto kept,
+               choice.keep(report_.layers, samples_, options_.labels, options_.most_drop, options_.threads));
+    report_.deviation = kept.deviation;
+    graph_ = std::move(kept.graph);
     return {};
-  }
-
-  static double error_of(const Deviation& deviation) {
-    return deviation.classifies ? deviation.divergence : -deviation.sqnr;
   }
 
   Graph& graph_;
   const Samples& samples_;
   const QuantizeOptions& options_;
   Graph float_;  // equalised
-  std::vector<NodeId> layers_;
   QuantizeReport report_;
 };
 
 }  // namespace
+
+Result<QuantizeReport> quantize_dynamically(Graph& graph, const Samples& samples,
+                                            const QuantizeOptions& options) {
+  return PostTraining(graph, samples, options).run_dynamically();
+}
 
 Result<QuantizeReport> quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options) {
   if (samples.empty()) return fail(ErrorCode::InvalidArgument, "there are no samples to calibrate with");

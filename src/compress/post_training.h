@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "compress/choose_ranges.h"
-#include "compress/deviation.h"
-#include "graph/graph.h"
+#include "compress/layer_choice.h"
 
 namespace linnet {
 
@@ -24,19 +23,11 @@ struct QuantizeOptions {
   std::function<void(const char* what, size_t done, size_t total)> progress = {};
 };
 
-// What quantising one layer alone does to the answers.
-struct LayerSensitivity {
-  std::string name, op;
-  size_t weights = 0;  // their number
-  Deviation deviation;
-  bool kept = false;  // in f32
-};
-
 struct QuantizeReport {
   int equalised = 0;  // channels
   RangeReport ranges;
   std::vector<LayerSensitivity> layers;  // in the order of computing
-  Deviation deviation;                   // of the result, on the samples
+  Deviation deviation;                   // of the result, on the samples, if any
 };
 
 // Replaces the weights of `graph`, which was simplified, by ones that 8 bits a weight hold exactly, and gives
@@ -44,5 +35,12 @@ struct QuantizeReport {
 // cross-layer equalisation, ranges, rounding and biases layer by layer, sensitivity, layers kept. Fails with
 // InvalidArgument where samples cannot calibrate: none, not finite, or all alike.
 Result<QuantizeReport> quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options);
+
+// Has the matrix products and wide pointwise convolutions of `graph`, which was simplified, run over codes
+// whose ranges are found row by row when they run: their weights become ones that 8 bits a weight hold
+// exactly, and their results' ranges dynamic. Needs no samples; with some, layers are compared and kept as by
+// quantize_model. Fails with InvalidArgument where there is no such layer, or as check_samples.
+Result<QuantizeReport> quantize_dynamically(Graph& graph, const Samples& samples,
+                                            const QuantizeOptions& options);
 
 }  // namespace linnet

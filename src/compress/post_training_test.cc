@@ -122,6 +122,86 @@ TEST(PostTraining, RefusesSamplesThatCannotCalibrate) {
             "invalid argument: b.npy: the value 'x' is not finite");
 }
 
+TEST(DynamicInt8, MarksProductsAndRoundsTheirWeights) {
+  Graph graph = simplified(kNet);
+  const Graph original = graph;
+  const auto report = quantize_dynamically(graph, {}, {});
+  ASSERT_TRUE(report) << error_of(report);
+  ASSERT_EQ(report->layers.size(), 1u);
+  EXPECT_EQ(report->layers[0].op, "matmul");
+  EXPECT_EQ(report->layers[0].weights, 30u);
+  const Ranges expected{{"l", {.dynamic = true}}};
+  EXPECT_EQ(graph.ranges, expected);
+  const Samples samples = random_samples(graph, 16);
+  auto judge = Judge::create(original, samples, 16, 1);
+  ASSERT_TRUE(judge);
+  EXPECT_GT(judge->deviation_of(graph, {})->sqnr, 30);
+  // What is written and read back has the same weights: each is a code times its channel's scale.
+  const Graph once = graph;
+  ASSERT_TRUE(quantize_dynamically(graph, {}, {}));
+  EXPECT_EQ(print_graph(once), print_graph(graph));
+}
+
+TEST(DynamicInt8, KeepsLayersUntilTheDropIsWithinTheBudget) {
+  Graph graph = simplified(R"(
+input %x: f32[3,20]
+const %w: f32[20,16] = random(1)
+const %v: f32[16,20] = random(2)
+%a = matmul(%x, %w)
+%r = elementwise(%a) {expr=relu($0)}
+%y = matmul(%r, %v)
+output %y)");
+  const Samples samples = random_samples(graph, 8);
+  Graph kept = graph, quantised = graph;
+  const auto none = quantize_dynamically(kept, samples, {.most_drop = 0});
+  ASSERT_TRUE(none) << error_of(none);
+  for (const LayerSensitivity& layer : none->layers) EXPECT_TRUE(layer.kept) << layer.name;
+  EXPECT_TRUE(kept.ranges.empty());
+  EXPECT_EQ(print_graph(kept), print_graph(graph));
+  const auto all = quantize_dynamically(quantised, samples, {});
+  ASSERT_TRUE(all) << error_of(all);
+  EXPECT_GT(all->deviation.drop, 0);
+  EXPECT_LT(all->deviation.drop, 3);
+}
+
+TEST(DynamicInt8, SharesWeightsThatLayersShare) {
+  Graph graph = simplified(R"(
+input %x: f32[3,20]
+const %w: f32[20,20] = random(1)
+%a = matmul(%x, %w)
+%b = matmul(%a, %w)
+%y = matmul(%b, %w) {transpose_b=true}
+output %y)");
+  ASSERT_TRUE(quantize_dynamically(graph, {}, {}));
+  EXPECT_EQ(graph.node(0).inputs[1], graph.node(1).inputs[1]);
+  EXPECT_NE(graph.node(0).inputs[1], graph.node(2).inputs[1]);
+}
+
+TEST(DynamicInt8, TakesWidePointwiseConvolutions) {
+  Graph graph = simplified(R"(
+input %x: f32[1,3,3,128]
+const %w: f32[1,1,128,96] = random(1)
+const %v: f32[1,1,96,127] = random(2)
+%a = conv2d(%x, %w)
+%y = conv2d(%a, %v)
+output %y)");
+  ASSERT_TRUE(quantize_dynamically(graph, {}, {}));
+  const Ranges expected{{"a", {.dynamic = true}}};
+  EXPECT_EQ(graph.ranges, expected);
+}
+
+TEST(DynamicInt8, NeedsAProduct) {
+  Graph graph = simplified(R"(
+input %x: f32[1,6,6,3]
+const %w: f32[3,3,3,8] = random(1)
+%y = conv2d(%x, %w)
+output %y)");
+  EXPECT_EQ(
+      error_of(quantize_dynamically(graph, {}, {})),
+      "invalid argument: the model has no matrix product of constant weights, and no 1x1 convolution of "
+      "12288 weights");
+}
+
 // The range cuts half of what the layer reads; the bias gives the mean back.
 TEST(RoundLayers, RemovesABias) {
   Graph graph = simplified(R"(

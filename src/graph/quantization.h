@@ -50,6 +50,19 @@ inline int8_t to_code(float value, const CodeRange& range) {
   return static_cast<int8_t>(static_cast<int32_t>(std::nearbyint(value)) + range.zero_point);
 }
 
+// How a row of reals becomes codes for the range of its own elements.
+struct RowQuantization {
+  float inverse;  // of the scale that the codes are made with
+  int32_t zero_point;
+  float scale;  // NaN where an element of the row, or its range, is not finite
+};
+
+// `zeros` is the sum of the row's elements times 0.
+inline RowQuantization row_quantization_of(float low, float high, float zeros) {
+  const Quantization of = quantization_of(low, high);
+  return {1 / of.scale, of.zero_point, of.scale + (zeros + (high - low) * 0)};
+}
+
 // The code of a mean of `count` codes: it has their scale and zero point.
 inline int8_t mean_code(int32_t sum, int32_t count) {
   return static_cast<int8_t>(std::nearbyint(static_cast<float>(sum) * (1.0f / static_cast<float>(count))));

@@ -11,6 +11,9 @@ namespace linnet {
 struct ValueRange {
   float low = 0;
   float high = 0;
+  // Nothing was measured: the product that computes the value finds the range of each row of its operand when
+  // it runs.
+  bool dynamic = false;
   bool operator==(const ValueRange&) const = default;
 };
 

@@ -40,6 +40,12 @@ Result<void> expect_codes(const Attrs& attrs) {
   return {};
 }
 
+Result<void> expect_depth(int64_t depth) {
+  if (depth <= kMaxCodeDepth) return {};
+  return fail(ErrorCode::TooLarge, "sums of %lld products do not fit 32 bits, %lld do",
+              static_cast<long long>(depth), static_cast<long long>(kMaxCodeDepth));
+}
+
 Result<void> expect_requantisation(const InferContext& context, int32_t channels, int64_t depth) {
   TRY(expect_type(context, 2, "the bias", DType::I32, -1));
   TRY(expect_type(context, 3, "the multiplier", DType::F32, -1));
@@ -47,9 +53,7 @@ Result<void> expect_requantisation(const InferContext& context, int32_t channels
     if (context.shape(i).rank() != 1 || context.shape(i)[0] != channels)
       return fail(ErrorCode::ShapeMismatch, "%s has shape %s, must have %d channels",
                   i == 2 ? "the bias" : "the multiplier", context.shape(i).to_string().c_str(), channels);
-  if (depth > kMaxCodeDepth)
-    return fail(ErrorCode::TooLarge, "sums of %lld products do not fit 32 bits, %lld do",
-                static_cast<long long>(depth), static_cast<long long>(kMaxCodeDepth));
+  TRY(expect_depth(depth));
   return expect_codes(context.node.attrs);
 }
 

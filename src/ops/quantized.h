@@ -19,6 +19,8 @@ CodeRange code_range(const Attrs& attrs);
 Quantization quantization_of(const Attrs& attrs);
 // Fails unless these attributes, where present, are codes, low <= high, and scales finite and not 0.
 Result<void> expect_codes(const Attrs& attrs);
+// Fails where sums of `depth` products do not fit 32 bits.
+Result<void> expect_depth(int64_t depth);
 // Fails unless operands 2 and 3 are bias i32[channels] and multiplier f32[channels], and sums of `depth`
 // products fit 32 bits.
 Result<void> expect_requantisation(const InferContext& context, int32_t channels, int64_t depth);

@@ -24,6 +24,9 @@ Result<int> eliminate_common_subexpressions(Graph& graph);
 // Composes elementwise nodes into the elementwise node after them; scalar constants become part of the
 // expression.
 Result<int> fuse_elementwise(Graph& graph);
+// Rewrites matrix products and pointwise convolutions whose result's range is dynamic to products of rows
+// that become codes when they run.
+Result<int> quantize_rows(Graph& graph);
 // Rewrites convolutions, matrix products and what lies between them to ops over codes, where graph.ranges
 // tells the range of the values on the way (Jacob et al. 2018). Values that only f32 nodes or outputs use
 // stay f32. A graph without ranges is left alone.

@@ -31,6 +31,7 @@ constexpr Pass kPasses[] = {
     {"eliminate_common_subexpressions", eliminate_common_subexpressions},
     {"fuse_elementwise", fuse_elementwise},
     // Values now have the names under which they were calibrated; epilogues would hide some of them.
+    {"quantize_rows", quantize_rows},
     {"quantize", quantize},
     // Models are written and calibrated without this op, which TensorFlow.js does not have.
     {"fuse_norms", fuse_norms},
@@ -54,7 +55,7 @@ Result<std::vector<PassReport>> run(Graph& graph, std::span<const Pass> passes) 
 }  // namespace
 
 Result<std::vector<PassReport>> simplify(Graph& graph) {
-  const auto* end = std::ranges::find_if(kPasses, [](const Pass& pass) { return pass.run == quantize; });
+  const auto* end = std::ranges::find_if(kPasses, [](const Pass& pass) { return pass.run == quantize_rows; });
   return run(graph, {kPasses, end});
 }
 

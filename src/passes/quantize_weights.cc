@@ -30,6 +30,16 @@ bool weights_are_quantizable(const Graph& graph, const Node& node) {
          graph.value(node.outputs[0]).shape.elements() > 0;
 }
 
+bool rows_are_quantizable(const Graph& graph, const Node& node) {
+  if (node.op == Op::depthwise_conv2d || !weights_are_quantizable(graph, node)) return false;
+  if (node.op == Op::matmul) return true;
+  const Shape& w = graph.value(node.inputs[1]).shape;
+  const auto all = [&](Attr key, int64_t number) {
+    return std::ranges::all_of(node.attrs.get_ints(key), [=](int64_t i) { return i == number; });
+  };
+  return w[0] == 1 && w[1] == 1 && all(Attr::strides, 1) && all(Attr::pads, 0);
+}
+
 Result<QuantizedWeights> quantize_weights(Graph& graph, const Node& node, double input_scale,
                                           double result_scale) {
   const WeightLayout layout = weight_layout(graph, node);

@@ -10,6 +10,10 @@ namespace linnet {
 // bits?
 bool weights_are_quantizable(const Graph& graph, const Node& node);
 
+// Is it a matrix product, or a convolution that is one for each pixel, so that every row of its operand gives
+// one row of the result?
+bool rows_are_quantizable(const Graph& graph, const Node& node);
+
 // The weights of such a node seen as a matrix: for each output channel the `depth` numbers that make it.
 struct WeightLayout {
   int64_t depth;

@@ -23,7 +23,7 @@ PlanNode plan_node(const Graph& graph, const Node& node) {
   const Value& input = node.inputs.empty() ? output : graph.value(node.inputs[0]);
   PlanNode described = {.name = node.name,
                         .op = node.op,
-                        .dtype = input.dtype,
+                        .dtype = node.op == Op::dynamic_matmul ? DType::I8 : input.dtype,
                         .window = {},
                         .input = input.shape,
                         .output = output.shape,

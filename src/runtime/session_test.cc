@@ -111,6 +111,40 @@ TEST(Session, RunsAgainWithTheSameBits) {
   EXPECT_EQ(output_bytes(*session), first);
 }
 
+// Rows of nothing, of numbers too small to count, and of what is not finite: as the reference, to the bit.
+TEST(Session, QuantisesOddRows) {
+  const Graph graph = parse(R"(input %x: f32[7,19]
+const %w: i8[1,1,19,37] = random(1)
+const %s: f32[37] = random(2)
+const %b: f32[37] = random(3)
+%y = dynamic_matmul(%x, %w, %s, %b)
+output %y)");
+  Values inputs = random_inputs(graph);
+  const auto fill = [&](size_t row, double value) {
+    std::fill_n(inputs[0].begin() + static_cast<long>(row) * 19, 19, value);
+  };
+  fill(0, 0);
+  fill(1, 1e-42);
+  fill(2, -5);
+  inputs[0][3 * 19 + 18] = NAN;
+  inputs[0][4 * 19] = INFINITY;
+  inputs[0][5 * 19] = 3e38, inputs[0][5 * 19 + 1] = -3e38;
+  const std::vector<double> expected = run(graph, inputs)[0];
+  for (const int threads : {1, 3}) {
+    const auto session = compile(graph, threads);
+    ASSERT_NE(session, nullptr);
+    feed(*session, inputs);
+    session->run();
+    EXPECT_EQ(difference(expected, output_values(*session)[0]), 0);
+  }
+  const auto row = [&](size_t r) { return std::span(expected).subspan(r * 37, 37); };
+  EXPECT_TRUE(std::ranges::equal(row(0), row(1)));
+  for (const size_t r : {3u, 4u, 5u})
+    EXPECT_TRUE(std::ranges::all_of(row(r), [](double y) { return std::isnan(y); }));
+  for (const size_t r : {0u, 2u, 6u})
+    EXPECT_TRUE(std::ranges::all_of(row(r), [](double y) { return std::isfinite(y); }));
+}
+
 TEST(Session, ProfilesEveryStep) {
   const auto session = compile(parse(kNetwork));
   ASSERT_NE(session, nullptr);

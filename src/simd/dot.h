@@ -194,7 +194,10 @@ inline void store_codes(int8_t* p, const VI (&values)[2], const CodeLimits& limi
   for (int i = 0; i < 2; ++i)
     bytes[i] = __builtin_convertvector(
         __builtin_elementwise_min(__builtin_elementwise_max(values[i], limits.low), limits.high), Bytes);
-  std::memcpy(p, bytes, static_cast<size_t>(count));
+  if (count == 2 * kWidth)
+    std::memcpy(p, bytes, sizeof bytes);
+  else
+    std::memcpy(p, bytes, static_cast<size_t>(count));
 #endif
 }
 

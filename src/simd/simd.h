@@ -53,8 +53,19 @@ inline V load_partial(const float* p, int count) {
   std::memcpy(&v, p, static_cast<size_t>(count) * sizeof(float));
   return v;
 }
+// Up to kWidth of them.
+inline V load_lanes(const float* p, int count) {
+  return count == kWidth ? load(p) : load_partial(p, count);
+}
 inline void store_partial(float* p, V v, int count) {
   std::memcpy(p, &v, static_cast<size_t>(count) * sizeof(float));
+}
+
+inline void store_lanes(float* p, V v, int count) {
+  if (count == kWidth)
+    store(p, v);
+  else
+    store_partial(p, v, count);
 }
 
 // a * b + c, in one rounding where the target has it fast, in two elsewhere.

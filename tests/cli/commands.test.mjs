@@ -226,6 +226,33 @@ test('quantize keeps layers in fp16 until the drop is within the budget', async 
   assert.match(stdout, /^layer alone in int8 +op +weights +SQNR dB +KL +kept in/m);
 });
 
+test('quantize --dynamic-int8 needs no samples, and measures on some', async () => {
+  const target = join(folder, 'dynamic');
+  const made = await json('quantize', model, '--dynamic-int8', '-o', target);
+  assert.deepEqual([made.precision, made.samples, made.drop], ['dynamic-int8', undefined, undefined]);
+  assert.deepEqual(made.layers, [{ layer: 'scores', op: 'matmul', weights: 9, precision: 'int8' }]);
+  const written = JSON.parse(readFileSync(made.model, 'utf8'));
+  assert.deepEqual(written.userDefinedMetadata.linnet.ranges, { scores: 'dynamic' });
+  assert.ok(made.weights_bytes > 0 && made.weights_bytes_before > 0);
+  assert.equal((await json('inspect', target)).ops_optimised.dynamic_matmul, 1);
+  assert.equal((await json('inspect', target, '--f32')).ops_optimised.matmul, 1);
+  for (const file of [red, green, blue]) {
+    const [int8, f32] = [await json('classify', target, file), await json('classify', model, file)];
+    assert.equal(int8.images[0].top[0].index, f32.images[0].top[0].index);
+  }
+  const samples = ['--calibrate', join(folder, 'samples')];
+  const measured = await json('quantize', model, '--dynamic-int8', ...samples, '--max-drop', '100', '-o', target);
+  assert.deepEqual([measured.samples, measured.agreement, measured.labelled], [3, 100, false]);
+  assert.ok(measured.layers[0].divergence >= 0);
+  assert.match((await ok('quantize', model, '--dynamic-int8', '-o', target)).stdout, /^in int8 +1 layers: 1 matmul$/m);
+  // Calibrating it gives ranges in place of that.
+  await json('quantize', target, '--int8', ...samples, '-o', join(folder, 'static'));
+  const { ranges } = JSON.parse(readFileSync(join(folder, 'static/model.json'), 'utf8')).userDefinedMetadata.linnet;
+  assert.deepEqual(ranges.scores, [0, 10]);
+  for (const flags of [['--dynamic-int8', '--max-drop', '1'], ['--dynamic-int8', '--int8', ...samples], ['--fp16', ...samples]])
+    assert.equal((await linnet('quantize', model, ...flags, '-o', join(folder, 'no'))).code, 2, flags.join(' '));
+});
+
 // The PCG output permutation as a hash, and the self-test's input by it.
 const pcg = (value) => {
   const state = (Math.imul(value, 747796405) + 2891336453) >>> 0;

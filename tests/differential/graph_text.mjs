@@ -121,6 +121,20 @@ const ops = {
   // TensorFlow.js's WebAssembly cast to bool keeps the numbers as they are.
   cast: [1, (attrs, x) => (attrs.dtype === 'bool' ? tf.notEqual(x, 0) : tf.cast(x, dtypes[attrs.dtype]))],
   dequantize: [1, (attrs, x) => tf.mul(tf.sub(x, attrs.zero ?? 0), attrs.scale)],
+  dynamic_matmul: [
+    4,
+    (_, x, w, scale, bias) => {
+      const low = tf.minimum(tf.min(x, -1, true), 0);
+      const high = tf.maximum(tf.max(x, -1, true), 0);
+      const range = tf.div(tf.sub(high, low), 127);
+      const step = tf.where(tf.greater(range, 0), range, tf.onesLike(range));
+      const zero = tf.round(tf.div(tf.neg(low), step));
+      const codes = tf.clipByValue(tf.add(tf.round(tf.mul(x, tf.div(1, step))), zero), 0, 127);
+      const rows = tf.reshape(tf.sub(codes, zero), [-1, w.shape[2]]);
+      const sums = tf.reshape(tf.matMul(rows, tf.reshape(w, w.shape.slice(2))), [...x.shape.slice(0, -1), w.shape[3]]);
+      return withBias(tf.mul(sums, tf.mul(step, scale)), bias);
+    },
+  ],
   lookup: [2, (_, x, table) => tf.gather(table, tf.cast(x, 'int32'))],
   quantize: [1, (attrs, x) => toCodes(tf.mul(x, Math.fround(1 / Math.fround(attrs.scale))), attrs)],
   quantized_add: [

@@ -26,9 +26,9 @@ export async function readNpy(path) {
   return { shape, data, type };
 }
 
-/** The bytes of a .npy file of a Float32Array. */
+/** The bytes of a .npy file of a Float32Array or Int32Array. */
 export function writeNpy(shape, data) {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.map((dim) => `${dim},`).join(' ')}), }\n`;
+  const header = `{'descr': '${data instanceof Int32Array ? '<i4' : '<f4'}', 'fortran_order': False, 'shape': (${shape.map((dim) => `${dim},`).join(' ')}), }\n`;
   const length = Buffer.alloc(2);
   length.writeUInt16LE(header.length);
   return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), length, Buffer.from(header), Buffer.from(data.buffer)]);

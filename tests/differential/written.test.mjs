@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { imagesFolder, linnet, missing, modelsFolder, withFolder } from './linnet.mjs';
 import { tolerance } from './models.mjs';
 import { runModel, topologyPath, withFallback } from './oracle.mjs';
-import { readNpy, relativeError } from './tensors.mjs';
+import { readNpy, relativeError, writeNpy } from './tensors.mjs';
 
 const models = ['mobilenet_v1_0.25_128', 'squeezenet1.1_224', 'facemesh', 'handlandmark-lite', 'meet', 'emotion'];
 
@@ -45,7 +45,7 @@ for (const name of models) {
 }
 
 const calibrated = ['--int8', '--calibrate', imagesFolder, '--limit', '3', '--normalisation', 'pm1'];
-for (const flags of [['--fp16'], calibrated, [...calibrated, '--max-drop', '0']]) {
+for (const flags of [['--fp16'], calibrated, [...calibrated, '--max-drop', '0'], ['--dynamic-int8']]) {
   const source = join(modelsFolder, 'mobilenet_v1_0.25_128');
   test(`a model written by quantize ${[flags[0], ...flags.slice(7)].join(' ')} runs in TensorFlow.js as in Linnet's f32`, { skip: missing(source) || missing(imagesFolder) }, () =>
     withFolder(async (folder) => {
@@ -105,6 +105,34 @@ test('a pruned model has fewer MACs, and runs in TensorFlow.js as in Linnet', { 
     assert.equal(macs, made.macs);
     assert.ok(macs <= 0.8 * made.macs_before && macs > 0.7 * made.macs_before, `${macs} of ${made.macs_before}`);
     assert.ok(made.groups.some(({ channels, kept }) => kept < channels && kept % 8 === 0));
+    const error = await difference(made.model, made.model, folder);
+    assert.ok(error <= tolerance, `${error} of the range apart`);
+  }));
+
+test('stories260k in dynamic int8 says nearly what it said, and runs in TensorFlow.js as in Linnet\'s f32', { skip: missing(join(modelsFolder, 'stories260k')) }, () =>
+  withFolder(async (folder) => {
+    const source = join(modelsFolder, 'stories260k');
+    const golden = JSON.parse(await readFile(join(source, 'golden.json'), 'utf8'));
+    const made = await linnet('quantize', source, '--dynamic-int8', '-o', join(folder, 'model'));
+    assert.ok(made.weights_bytes < 0.33 * made.weights_bytes_before, `${made.weights_bytes} bytes`);
+    const tokens = join(folder, 'tokens.npy');
+    await writeFile(tokens, writeNpy([1, 128], Int32Array.from(golden.tokens)));
+    const logits = join(folder, 'logits.npy');
+    const agreement = async (model, ...flags) => {
+      await linnet('run', model, ...flags, '--input', tokens, '--output', logits);
+      const { data, shape } = await readNpy(logits);
+      const best = golden.argmax.map((_, i) => {
+        const row = data.subarray(i * shape[2], (i + 1) * shape[2]);
+        return row.indexOf(Math.max(...row));
+      });
+      return best.filter((token, i) => token === golden.argmax[i]).length;
+    };
+    assert.equal(await agreement(source), 128);
+    const kept = await agreement(made.model);
+    console.log(`RESULT: stories260k in dynamic int8: ${kept} of 128 tokens`);
+    assert.ok(kept >= 125, `${kept} of 128 tokens`);
+    const { ops_optimised: ops } = await linnet('inspect', made.model);
+    assert.ok(ops.dynamic_matmul > 30, JSON.stringify(ops));
     const error = await difference(made.model, made.model, folder);
     assert.ok(error <= tolerance, `${error} of the range apart`);
   }));

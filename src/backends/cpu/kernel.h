@@ -45,6 +45,7 @@ void gemm(const Memory&, const uint32_t*, Range, std::byte*);
 void batch_matmul(const Memory&, const uint32_t*, Range, std::byte*);
 void quantized_gemm(const Memory&, const uint32_t*, Range, std::byte*);
 void depthwise(const Memory&, const uint32_t*, Range, std::byte*);
+void dynamic_gemm(const Memory&, const uint32_t*, Range, std::byte*);
 void quantized_depthwise(const Memory&, const uint32_t*, Range, std::byte*);
 void quantize(const Memory&, const uint32_t*, Range, std::byte*);
 void dequantize(const Memory&, const uint32_t*, Range, std::byte*);

@@ -47,6 +47,8 @@ LowerFunction lowering_of(Op op) {
       return lower_quantized_conv2d;
     case Op::quantized_depthwise_conv2d:
       return lower_quantized_depthwise_conv2d;
+    case Op::dynamic_matmul:
+      return lower_dynamic_matmul;
     case Op::quantize:
       return lower_quantize;
     case Op::dequantize:

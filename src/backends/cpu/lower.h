@@ -114,6 +114,7 @@ Result<bool> lower_dequantize(Lowering&, const Node&);
 Result<bool> lower_quantized_add(Lowering&, const Node&);
 Result<bool> lower_lookup(Lowering&, const Node&);
 Result<bool> lower_quantized_conv2d(Lowering&, const Node&);
+Result<bool> lower_dynamic_matmul(Lowering&, const Node&);
 Result<bool> lower_quantized_depthwise_conv2d(Lowering&, const Node&);
 
 // The planner's question, answered for the kernels that the lowering picks: may the result overwrite operand

@@ -91,12 +91,12 @@ struct BatchMatmulParams {
 // How a sum of products of codes becomes a code: times the channel's multiplier, plus the residual, if any,
 // rounded, within [low, high] as the result's zero point counts.
 struct Requantisation {
-  Ref multiplier;  // f32, one for each column of the panels
+  Ref multiplier;  // f32, one for each column of the panels; none: the result is the sums themselves, i32
   Ref residual;    // codes, shaped as the result; or none
   int32_t residual_zero;
   float residual_scale;
   int32_t zero, low, high;
-  uint32_t is_f32;  // 1: the result is the product with the multiplier, f32, and no code
+  uint32_t is_f32;  // 1: the result has 32 bits, the product with the multiplier as f32, and no code
 };
 
 // As a gemm, over codes: weights are i8 in panels of kDotTileColumns outputs, [panel][tap][group of kDotDepth
@@ -106,6 +106,32 @@ struct QuantizedGemmParams : GemmGrid {
   Ref bias;  // one for each column of the panels
   Requantisation requantisation;
 };
+
+// Rows of f32 become codes, each for its own range, and their products with weights f32 again: a
+// QuantizedGemm between two loops over rows. In words: DynamicGemmParams, and the QuantizedGemmParams of the
+// product, whose rows are lines of one pixel, whose x is scratch that holds a block of them, and whose
+// results are the sums alone.
+struct DynamicGemmParams {
+  Ref x;
+  Ref column_sums;  // i32, of each column's weights; these and the next two for each column of the panels
+  Ref scale, bias;
+  float low, high;
+};
+
+// A DynamicGemm's scratch after the codes.
+struct DynamicScratch {
+  uint64_t rows;  // scale and zero point of each row of the block
+  uint64_t grid;  // the product's
+  uint64_t end;
+};
+constexpr DynamicScratch dynamic_scratch(const GemmGrid& p) {
+  DynamicScratch layout{};
+  layout.rows = align_up(uint64_t{p.block_rows} * p.channels + kReadSlack, kTensorAlignment);
+  layout.grid =
+      layout.rows + align_up(uint64_t{p.block_rows} * (sizeof(float) + sizeof(int32_t)), kTensorAlignment);
+  layout.end = layout.grid + grid_scratch(p, sizeof(int8_t)).end;
+  return layout;
+}
 
 struct DepthwiseParams {
   Ref x;        // [batch, in_h, in_w, channels]

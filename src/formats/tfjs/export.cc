@@ -203,6 +203,7 @@ class Exporter {
         writer_.node(result, "Transpose", {name_of(node.inputs[0]), ints(node, Attr::perm, result)});
         return {};
       case Op::dequantize:
+      case Op::dynamic_matmul:
       case Op::lookup:
       case Op::quantize:
       case Op::quantized_add:

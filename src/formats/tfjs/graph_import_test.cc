@@ -242,13 +242,15 @@ TEST(GraphImport, ReadsRanges) {
     text.root("\"userDefinedMetadata\": {\"linnet\": {\"ranges\": " + ranges + "}}");
     return text;
   };
-  const auto graph = with_ranges("{\"x\": [-1, 2.5], \"y\": [0, 0]}").import();
+  const auto graph = with_ranges("{\"x\": [-1, 2.5], \"y\": [0, 0], \"z\": \"dynamic\"}").import();
   ASSERT_TRUE(graph) << error_of(graph);
-  const Ranges expected{{"x", {-1, 2.5}}, {"y", {0, 0}}};
+  const Ranges expected{{"x", {-1, 2.5}}, {"y", {0, 0}}, {"z", {.dynamic = true}}};
   EXPECT_EQ(graph->ranges, expected);
   for (const char* wrong : {"{\"x\": [1, 0]}", "{\"x\": [0, 1, 2]}", "{\"x\": [0, 1e39]}"})
     EXPECT_EQ(error_of(TfjsModel::parse(with_ranges(wrong).json())),
               "malformed model: userDefinedMetadata.linnet.ranges.x is no range [low, high]");
+  EXPECT_EQ(TfjsModel::parse(with_ranges("{\"x\": \"static\"}").json()).error().code(),
+            ErrorCode::MalformedModel);
   EXPECT_EQ(TfjsModel::parse(with_ranges("[1]").json()).error().code(), ErrorCode::MalformedModel);
   EXPECT_EQ(TfjsModel::parse(with_ranges("{\"x\": [\"0\", 1]}").json()).error().code(),
             ErrorCode::MalformedModel);

@@ -11,6 +11,10 @@ Result<Ranges> read_ranges(Json metadata) {
   TRY(list.expect_object());
   for (size_t i = 0; i < list.size(); ++i) {
     const Json entry = list[i];
+    if (entry.string() == "dynamic") {
+      ranges.emplace(list.key(i), ValueRange{.dynamic = true});
+      continue;
+    }
     TRY(entry.expect_array());
     TRY_ASSIGN(const double low, entry[0].number());
     TRY_ASSIGN(const double high, entry[1].number());

@@ -38,6 +38,8 @@ Kernel kernel_of(PlanOp op) {
       return quantized_pool;
     case PlanOp::QuantizedResize:
       return quantized_resize;
+    case PlanOp::DynamicGemm:
+      return dynamic_gemm;
     case PlanOp::BatchMatmul:
       return batch_matmul;
     case PlanOp::LayerNorm:

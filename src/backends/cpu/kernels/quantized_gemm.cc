@@ -1,6 +1,5 @@
 // Convolution over codes: tiles of kDotTileRows output pixels by kDotTileColumns outputs, as gemm has them.
-#include "backends/cpu/kernels/pixel_table.h"
-#include "backends/cpu/kernels/requantise.h"
+#include "backends/cpu/kernels/quantized_gemm.h"
 
 namespace linnet::cpu {
 
@@ -99,38 +98,44 @@ void run_line(const Tiles& tiles, const Requantiser& requantiser, size_t stride)
 
 }  // namespace
 
-void quantized_gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
+QuantizedBlock::QuantizedBlock(const Memory& memory, const QuantizedGemmParams& p, std::byte* scratch)
+    : table_(memory, p, scratch),
+      requantiser_(memory, p.requantisation, p.out),
+      weights_(memory.at<int8_t>(p.weights)),
+      bias_(memory.at<int32_t>(p.bias)),
+      out_channels_(p.out_channels) {}
+
+void QuantizedBlock::run(uint32_t first, uint32_t count, Range columns) {
   constexpr uint32_t kLinePanels = 4;
-  const auto p = read_params<QuantizedGemmParams>(words);
-  PixelTable<int8_t> table(memory, p, scratch);
-  const Requantiser requantiser(memory, p.requantisation, p.out);
-  const int8_t* weights = memory.at<int8_t>(p.weights);
-  const int32_t* bias = memory.at<int32_t>(p.bias);
-  const auto depth = static_cast<size_t>(align_up(table.channels(), kDotDepth));
-  const size_t panel_bytes = table.taps() * depth * kDotTileColumns;
+  const size_t panel_bytes =
+      table_.taps() * static_cast<size_t>(align_up(table_.channels(), kDotDepth)) * kDotTileColumns;
   const auto tiles_at = [&](uint32_t row, uint32_t column) {
-    return Tiles{table.pixels(row),
-                 weights + column / kDotTileColumns * panel_bytes,
-                 bias + column,
-                 table.taps(),
-                 table.channels(),
-                 table.targets(row),
+    return Tiles{table_.pixels(row),
+                 weights_ + column / kDotTileColumns * panel_bytes,
+                 bias_ + column,
+                 table_.taps(),
+                 table_.channels(),
+                 table_.targets(row),
                  column,
-                 p.out_channels - column};
+                 out_channels_ - column};
   };
-  for_each_block(p, range, [&](uint32_t first, uint32_t count, Range columns) {
-    table.fill(first, count, nullptr);
-    // A single last row goes over several panels at once.
-    const uint32_t tiled = count % kDotTileRows == 1 ? count - 1 : count;
-    for (uint32_t column = columns.begin; column < columns.end; column += kDotTileColumns)
-      run_panel(tiles_at(0, column), requantiser, tiled);
-    if (tiled == count) return;
-    uint32_t column = columns.begin;
-    for (; column + kLinePanels * kDotTileColumns <= columns.end; column += kLinePanels * kDotTileColumns)
-      run_line<kLinePanels>(tiles_at(tiled, column), requantiser, panel_bytes);
-    for (; column < columns.end; column += kDotTileColumns)
-      run_panel(tiles_at(tiled, column), requantiser, 1);
-  });
+  table_.fill(first, count, nullptr);
+  // A single last row goes over several panels at once.
+  const uint32_t tiled = count % kDotTileRows == 1 ? count - 1 : count;
+  for (uint32_t column = columns.begin; column < columns.end; column += kDotTileColumns)
+    run_panel(tiles_at(0, column), requantiser_, tiled);
+  if (tiled == count) return;
+  uint32_t column = columns.begin;
+  for (; column + kLinePanels * kDotTileColumns <= columns.end; column += kLinePanels * kDotTileColumns)
+    run_line<kLinePanels>(tiles_at(tiled, column), requantiser_, panel_bytes);
+  for (; column < columns.end; column += kDotTileColumns) run_panel(tiles_at(tiled, column), requantiser_, 1);
+}
+
+void quantized_gemm(const Memory& memory, const uint32_t* words, Range range, std::byte* scratch) {
+  const auto p = read_params<QuantizedGemmParams>(words);
+  QuantizedBlock block(memory, p, scratch);
+  for_each_block(p, range,
+                 [&](uint32_t first, uint32_t count, Range columns) { block.run(first, count, columns); });
 }
 
 }  // namespace linnet::cpu

@@ -11,17 +11,17 @@ namespace linnet::cpu {
 
 // A step's Requantisation, ready for its kernel.
 struct Requantiser {
-  const float* multiplier;
-  const int8_t* residual;  // null: none
-  const int8_t* out;       // the result
-  float* f32;              // the same, of a result that is f32; null otherwise
+  const float* multiplier;  // null: the results are the sums
+  const int8_t* residual;   // null: none
+  const int8_t* out;        // the result
+  float* f32;               // the same, of a result of 32 bits; null otherwise
   simd::VI residual_zero;
   simd::V residual_scale;
   simd::VI origin;
   simd::CodeLimits limits;
 
   Requantiser(const Memory& memory, const Requantisation& p, Ref result)
-      : multiplier(memory.at<float>(p.multiplier)),
+      : multiplier(p.multiplier.is_none() ? nullptr : memory.at<float>(p.multiplier)),
         residual(p.residual.is_none() ? nullptr : memory.at<int8_t>(p.residual)),
         out(memory.at<int8_t>(result)),
         f32(p.is_f32 != 0 ? memory.at<float>(result) : nullptr),
@@ -68,9 +68,9 @@ struct Requantiser {
     simd::VI codes[2] = {low, high};
     for (int v = 0; v < 2; ++v) {
       const int lanes = std::clamp(count - v * kWidth, 0, kWidth);
-      simd::V value = scaled(codes[v], column, v);
+      simd::V value = multiplier != nullptr ? scaled(codes[v], column, v) : (simd::V)codes[v];
       if (f32 != nullptr) {
-        simd::store_partial(f32 + (to - out) + v * kWidth, value, lanes);
+        simd::store_lanes(f32 + (to - out) + v * kWidth, value, lanes);
         continue;
       }
       if (residual != nullptr) value += residual_at(to, v, lanes);

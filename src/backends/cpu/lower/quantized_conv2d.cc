@@ -5,30 +5,6 @@
 
 namespace linnet::cpu {
 
-namespace {
-
-Ref pack_panels(Lowering& lowering, const Tensor& weights, const GemmGrid& p) {
-  using simd::kDotDepth;
-  using simd::kDotTileColumns;
-  const size_t taps = gemm_taps(p), channels = gemm_channels(p), columns = p.out_channels;
-  const auto depth = static_cast<size_t>(align_up(channels, kDotDepth));
-  const auto panels = static_cast<size_t>(align_up(columns, kDotTileColumns) / kDotTileColumns);
-  return lowering.add_weights(panels * taps * depth * kDotTileColumns, [=](std::byte* to) {
-    const int8_t* from = weights.as<int8_t>();
-    for (size_t i = 0; i < panels * taps * depth * kDotTileColumns; ++i) {
-      const size_t group = i / (kDotTileColumns * kDotDepth);
-      const size_t channel = group % (depth / kDotDepth) * kDotDepth + i % kDotDepth;
-      const size_t tap = group / (depth / kDotDepth) % taps;
-      const size_t column =
-          group / (depth / kDotDepth) / taps * kDotTileColumns + i / kDotDepth % kDotTileColumns;
-      if (channel < channels && column < columns)
-        to[i] = static_cast<std::byte>(from[(tap * channels + channel) * columns + column]);
-    }
-  });
-}
-
-}  // namespace
-
 Result<bool> lower_quantized_conv2d(Lowering& lowering, const Node& node) {
   if (!has_quantized_kernel(lowering.graph(), node)) return false;
   const Shape& x = lowering.shape(node.inputs[0]);
@@ -47,7 +23,8 @@ Result<bool> lower_quantized_conv2d(Lowering& lowering, const Node& node) {
   p.x = lowering.ref(node.inputs[0]);
   p.out = lowering.ref(node.outputs[0]);
   p.padding = pack_padding(lowering, node, gemm_channels(p));
-  p.weights = pack_panels(lowering, lowering.graph().value(node.inputs[1]).constant, p);
+  const Tensor& weights = lowering.graph().value(node.inputs[1]).constant;
+  p.weights = pack_code_panels(lowering, weights, p);
   p.bias = pack_quantized_bias(lowering, node, padded);
   p.requantisation = pack_requantisation(lowering, node, padded);
   std::vector<uint32_t> words;

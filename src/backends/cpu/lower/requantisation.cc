@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/quantized.h"
+#include "simd/dot.h"
 
 namespace linnet::cpu {
 
@@ -55,17 +56,43 @@ Requantisation pack_requantisation(Lowering& lowering, const Node& node, uint32_
   return p;
 }
 
-Ref pack_quantized_bias(Lowering& lowering, const Node& node, uint32_t padded) {
-  const Tensor weights = lowering.graph().value(node.inputs[1]).constant;
-  const Tensor bias = lowering.graph().value(node.inputs[2]).constant;
-  const auto zero = static_cast<int32_t>(node.attrs.get_int(Attr::input_zero, 0));
+Ref pack_column_sums(Lowering& lowering, const Tensor& weights, uint32_t columns, int32_t factor,
+                     const Tensor& bias, uint32_t padded) {
   return lowering.add_weights(padded * sizeof(int32_t), [=](std::byte* to) {
-    std::memcpy(to, bias.data(), bias.bytes());
+    if (!bias.empty()) std::memcpy(to, bias.data(), bias.bytes());
     // Whole sums fit 32 bits, parts of them may not.
     auto* out = reinterpret_cast<uint32_t*>(to);
-    for_each_weight(weights, bias.bytes() / sizeof(int32_t), [&](size_t output, int8_t weight) {
-      out[output] -= static_cast<uint32_t>(zero * weight);
+    for_each_weight(weights, columns, [&](size_t column, int8_t weight) {
+      out[column] += static_cast<uint32_t>(factor * weight);
     });
+  });
+}
+
+Ref pack_quantized_bias(Lowering& lowering, const Node& node, uint32_t padded) {
+  const Graph& graph = lowering.graph();
+  const Tensor& bias = graph.value(node.inputs[2]).constant;
+  const auto zero = static_cast<int32_t>(node.attrs.get_int(Attr::input_zero, 0));
+  return pack_column_sums(lowering, graph.value(node.inputs[1]).constant,
+                          static_cast<uint32_t>(bias.shape()[0]), -zero, bias, padded);
+}
+
+Ref pack_code_panels(Lowering& lowering, const Tensor& weights, const GemmGrid& p) {
+  using simd::kDotDepth;
+  using simd::kDotTileColumns;
+  const size_t taps = gemm_taps(p), channels = gemm_channels(p), columns = p.out_channels;
+  const auto depth = static_cast<size_t>(align_up(channels, kDotDepth));
+  const auto panels = static_cast<size_t>(align_up(columns, kDotTileColumns) / kDotTileColumns);
+  return lowering.add_weights(panels * taps * depth * kDotTileColumns, [=](std::byte* to) {
+    const int8_t* from = weights.as<int8_t>();
+    for (size_t i = 0; i < panels * taps * depth * kDotTileColumns; ++i) {
+      const size_t group = i / (kDotTileColumns * kDotDepth);
+      const size_t channel = group % (depth / kDotDepth) * kDotDepth + i % kDotDepth;
+      const size_t tap = group / (depth / kDotDepth) % taps;
+      const size_t column =
+          group / (depth / kDotDepth) / taps * kDotTileColumns + i / kDotDepth % kDotTileColumns;
+      if (channel < channels && column < columns)
+        to[i] = static_cast<std::byte>(from[(tap * channels + channel) * columns + column]);
+    }
   });
 }
 

@@ -14,6 +14,14 @@ bool has_quantized_kernel(const Graph& graph, const Node& node);
 // The node's requantisation; its multipliers are filled up with zeros to `padded`.
 Requantisation pack_requantisation(Lowering& lowering, const Node& node, uint32_t padded);
 
+// i8 weights [kh,kw,C,O] in the order in which a QuantizedGemm reads them.
+Ref pack_code_panels(Lowering& lowering, const Tensor& weights, const GemmGrid& p);
+
+// i32 for each of `columns`: the bias, if it is not empty, and `factor` times the sum of the column's
+// weights. Zeros up to `padded`.
+Ref pack_column_sums(Lowering& lowering, const Tensor& weights, uint32_t columns, int32_t factor,
+                     const Tensor& bias, uint32_t padded);
+
 // i32 for each output: the bias less the input's zero point times the sum of its weights. Zeros up to
 // `padded`.
 Ref pack_quantized_bias(Lowering& lowering, const Node& node, uint32_t padded);

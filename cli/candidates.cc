@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -23,9 +24,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
-// Timed runs: at least so many, and more of a fast model, so that the median is steady.
-constexpr size_t kLeastRuns = 15, kMostRuns = 300;
-constexpr double kTimedMs = 300;
+// Turns of timing, and how long a model runs in each: at least some runs, so that the median is steady.
+constexpr int kTurns = 10;
+constexpr size_t kLeastRuns = 3, kMostRuns = 40;
+constexpr double kTurnMs = 25;
 
 // Threads for work that does not look for the fastest number by itself.
 int threads_of(const Workshop& workshop) {
@@ -34,42 +36,59 @@ int threads_of(const Workshop& workshop) {
                                     : std::clamp(machine, 1, ThreadPool::kMaxThreads);
 }
 
-double median_ms(Session& session, const std::vector<Buffer>& inputs) {
-  settle_threads(session, inputs);
-  std::vector<double> times;
-  for (double total = 0; times.size() < kLeastRuns || (total < kTimedMs && times.size() < kMostRuns);) {
-    times.push_back(timed_run(session, inputs));
-    total += times.back();
-  }
-  return percentile(times, 0.5);
-}
-
 Result<Measured> measure(const Workshop& workshop, LoadedModel loaded, std::span<const Image> photos) {
   Measured measured;
-  TRY_ASSIGN(const std::vector<Buffer> inputs, random_inputs(*loaded.session, 1));
-  timed_run(*loaded.session, inputs);
-  measured.ms = median_ms(*loaded.session, inputs);
   TRY_ASSIGN(Classifier classifier,
              Classifier::create(std::move(loaded), workshop.preprocessing, workshop.output));
-  measured.answers = Answers(classifier.classes());
+  measured.classifier = std::make_unique<Classifier>(std::move(classifier));
+  measured.answers = Answers(measured.classifier->classes());
   for (const Image& photo : photos) {
-    auto result = classifier.classify(photo);
-    if (!result) return std::unexpected(result.error().within(classifier.location()));
+    auto result = measured.classifier->classify(photo);
+    if (!result) return std::unexpected(result.error().within(measured.classifier->location()));
     measured.answers.add(*result);
   }
   return measured;
 }
 
+std::vector<std::string> files_of(std::span<const Photo> photos) {
+  std::vector<std::string> files;
+  for (const Photo& photo : photos) files.push_back(photo.file);
+  return files;
+}
+
+// The classes of the calibration photos, as the model counts.
+std::vector<size_t> labels_of(const Workshop& workshop, const Graph& graph) {
+  std::vector<size_t> labels;
+  const Shape& shape = graph.value(graph.outputs[0].value).shape;
+  if (!workshop.labelled || graph.outputs.size() != 1 || shape.rank() == 0) return labels;
+  const auto classes = static_cast<size_t>(shape.back());
+  for (const Photo& photo : workshop.calibration)
+    labels.push_back(static_cast<size_t>(photo.truth) + background_classes(classes));
+  return labels;
+}
+
 }  // namespace
 
 const char* precision_name(Precision precision) {
-  return precision == Precision::F32 ? "f32" : precision == Precision::Fp16 ? "fp16" : "int8";
+  switch (precision) {
+    case Precision::F32:
+      return "f32";
+    case Precision::Fp16:
+      return "fp16";
+    case Precision::DynamicInt8:
+      return "dynamic-int8";
+    case Precision::Int8:
+      return "int8";
+    case Precision::Mixed:
+      return "int8+fp16";
+  }
+  return "";
 }
 
 Result<Precision> parse_precision(const std::string& name) {
-  for (const Precision precision : {Precision::F32, Precision::Fp16, Precision::Int8})
+  for (const Precision precision : {Precision::F32, Precision::Fp16, Precision::DynamicInt8, Precision::Int8})
     if (name == precision_name(precision)) return precision;
-  return fail(ErrorCode::InvalidArgument, "no precision is called '%s'; known: f32, fp16, int8",
+  return fail(ErrorCode::InvalidArgument, "no precision is called '%s'; known: f32, fp16, dynamic-int8, int8",
               name.c_str());
 }
 
@@ -102,7 +121,8 @@ Result<Original> load_original(const Workshop& workshop) {
 }
 
 Result<Samples> read_calibration(const Workshop& workshop, const Original& original) {
-  return read_samples(original.graph, workshop.calibration, original.metadata, workshop.preprocessing);
+  return read_samples(original.graph, files_of(workshop.calibration), original.metadata,
+                      workshop.preprocessing);
 }
 
 Result<Graph> reduce(const Workshop& workshop, const Original& original, const Samples& samples, double macs,
@@ -113,26 +133,73 @@ Result<Graph> reduce(const Workshop& workshop, const Original& original, const S
   return std::move(pruned.graph);
 }
 
-Result<Base> make_base(const Workshop& workshop, const Original& original, const Samples& samples,
-                       Graph graph, double macs, Precision precision, const std::string& directory,
-                       const StageProgress& progress) {
-  const auto work = [&]() -> Result<Base> {
-    TfjsExportOptions exporting{.metadata = original.metadata};
-    if (precision == Precision::Fp16)
-      exporting.storage = [](const Graph&, ValueId) { return WeightStorage::Half; };
-    if (precision == Precision::Int8) {
-      const QuantizeOptions options{
-          .threads = threads_of(workshop), .names = workshop.calibration, .progress = progress};
-      TRY(quantize_model(graph, samples, options));
-      exporting.metadata = with_ranges(original.metadata, graph.ranges);
-      exporting.storage = codes_where_calibrated;
-    }
-    TRY_ASSIGN(const WrittenModel written, write_model(graph, exporting, original.location, directory));
-    return Base{macs, precision, written.model_json};
+Result<std::vector<Base>> make_bases(const Workshop& workshop, const Original& original,
+                                     const Samples& samples, const Graph& graph, double macs,
+                                     Precision precision, const std::string& directory,
+                                     const StageProgress& progress) {
+  std::vector<Base> bases;
+  const auto write = [&](const Graph& made, Precision as,
+                         const TfjsExportOptions& exporting) -> Result<void> {
+    TRY_ASSIGN(const WrittenModel written,
+               write_model(made, exporting, original.location, directory + "-" + precision_name(as)));
+    bases.push_back({macs, as, written.model_json});
+    return {};
   };
-  auto base = work();
-  if (!base) return std::unexpected(base.error().within(original.location));
-  return base;
+  const auto write_quantised = [&](Graph made, Precision as, double most_drop) -> Result<double> {
+    const QuantizeOptions options{.threads = threads_of(workshop),
+                                  .names = files_of(workshop.calibration),
+                                  .labels = labels_of(workshop, graph),
+                                  .most_drop = most_drop,
+                                  .progress = progress};
+    const auto quantise = as == Precision::DynamicInt8 ? quantize_dynamically : quantize_model;
+    TRY_ASSIGN(const QuantizeReport report, quantise(made, samples, options));
+    TRY(write(made, as,
+              {.storage = codes_where_calibrated, .metadata = with_ranges(original.metadata, made.ranges)}));
+    return report.deviation.drop;
+  };
+  const auto work = [&]() -> Result<void> {
+    if (precision == Precision::F32) return write(graph, precision, {.metadata = original.metadata});
+    if (precision == Precision::Fp16)
+      return write(graph, precision,
+                   {.storage = [](const Graph&, ValueId) { return WeightStorage::Half; },
+                    .metadata = original.metadata});
+    TRY_ASSIGN(const double drop, write_quantised(graph, precision, QuantizeOptions().most_drop));
+    if (precision == Precision::Int8 && drop > workshop.most_drop.value_or(INFINITY))
+      TRY(write_quantised(graph, Precision::Mixed, *workshop.most_drop));
+    return {};
+  };
+  if (auto done = work(); !done) return std::unexpected(done.error().within(original.location));
+  return bases;
+}
+
+Result<void> time_together(std::span<Measured* const> models) {
+  std::vector<std::vector<Buffer>> inputs;
+  for (Measured* model : models) {
+    TRY_ASSIGN(std::vector<Buffer> own, random_inputs(model->classifier->session(), 1));
+    settle_threads(model->classifier->session(), own);
+    inputs.push_back(std::move(own));
+  }
+  std::vector<std::vector<double>> times(models.size());
+  Progress progress("turns of timing", kTurns);
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (size_t i = 0; i < models.size(); ++i) {
+      const size_t at = turn % 2 == 0 ? i : models.size() - 1 - i;
+      Session& session = models[at]->classifier->session();
+      // What the others left in the caches is no business of this one's.
+      timed_run(session, inputs[at]);
+      double total = 0;
+      for (size_t runs = 0; runs < kLeastRuns || (total < kTurnMs && runs < kMostRuns); ++runs) {
+        times[at].push_back(timed_run(session, inputs[at]));
+        total += times[at].back();
+      }
+    }
+    progress.step();
+  }
+  for (size_t i = 0; i < models.size(); ++i) {
+    models[i]->ms = percentile(times[i], 0.5);
+    models[i]->classifier.reset();
+  }
+  return {};
 }
 
 Result<Measured> measure_original(const Workshop& workshop, std::span<const Image> photos) {

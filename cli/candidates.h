@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/classifier.h"
 #include "cli/image.h"
 #include "cli/image_sizes.h"
 #include "cli/model_source.h"
@@ -18,9 +20,10 @@
 
 namespace linnet {
 
-enum class Precision { F32, Fp16, Int8 };
+// Mixed is int8 with the layers in fp16 that the drop asks for.
+enum class Precision { F32, Fp16, DynamicInt8, Int8, Mixed };
 const char* precision_name(Precision precision);
-// Fails with InvalidArgument for other than f32, fp16 and int8.
+// Fails with InvalidArgument for other than f32, fp16, dynamic-int8 and int8.
 Result<Precision> parse_precision(const std::string& name);
 
 // A directory that is removed with the object.
@@ -41,8 +44,11 @@ class ScratchDirectory {
 struct Workshop {
   ModelFlags model;
   PreprocessFlags preprocessing;
-  std::string output;                    // the output with the classes; empty: the only one
-  std::vector<std::string> calibration;  // photos
+  std::string output;  // the output with the classes; empty: the only one
+  std::vector<Photo> calibration;
+  bool labelled = false;
+  // For Mixed: most points that may be lost.
+  std::optional<double> most_drop;
 };
 
 // The model, simplified, without ranges.
@@ -68,21 +74,29 @@ struct Base {
   std::string location;  // of its model.json
 };
 
-// Writes `graph`, of reduce, in `precision`. Fails as quantize_model and writing do.
-Result<Base> make_base(const Workshop& workshop, const Original& original, const Samples& samples,
-                       Graph graph, double macs, Precision precision, const std::string& directory,
-                       const StageProgress& progress);
+// Writes `graph`, of reduce, in `precision`, and, of int8 where that loses more on the calibration photos
+// than most_drop, as Mixed too. Fails as quantize_model and writing do.
+Result<std::vector<Base>> make_bases(const Workshop& workshop, const Original& original,
+                                     const Samples& samples, const Graph& graph, double macs,
+                                     Precision precision, const std::string& directory,
+                                     const StageProgress& progress);
 
+// A model that was questioned, and is kept to be timed.
 struct Measured {
   uint64_t bytes = 0;  // of weights and model.json
-  double ms = 0;       // median of inferences alone
+  double ms = 0;       // median of inferences alone, of time_together
   Answers answers{0};
+  std::unique_ptr<Classifier> classifier;
 };
 
-// Loads, times and questions the original model.
+// Loads and questions the original model.
 Result<Measured> measure_original(const Workshop& workshop, std::span<const Image> photos);
 // The same for `base` at `size`. `json` gets its model.json.
 Result<Measured> measure_at(const Workshop& workshop, const Base& base, const ImageSize& size,
                             std::span<const Image> photos, std::optional<ModelJson>* json);
+
+// Times all models in turns, again and again and back and forth, so that what else the machine does meets all
+// of them alike. Lets the models go.
+Result<void> time_together(std::span<Measured* const> models);
 
 }  // namespace linnet

@@ -31,6 +31,7 @@ class Classifier {
   size_t classes() const { return classes_; }
   const std::string& output_name() const { return model_.session->outputs()[output_].name; }
   const std::string& location() const { return model_.location; }
+  Session& session() { return *model_.session; }
   const PreprocessChoice& preprocessing() const { return input_.preprocessing(); }
 
   // `save_input`: where write_tensors puts the model's input, for other programs to use the same; empty:

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "cli/calibration.h"
 #include "cli/candidates.h"
 #include "cli/classify_flags.h"
 #include "cli/commands.h"
@@ -59,12 +60,12 @@ struct Findings {
 };
 
 // Even parts of a set: `count` photos to calibrate with, and the others to measure with.
-void divide(const PhotoSet& set, size_t count, std::vector<std::string>& calibration, PhotoSet& measuring) {
+void divide(const PhotoSet& set, size_t count, std::vector<Photo>& calibration, PhotoSet& measuring) {
   measuring.labels = set.labels;
   const size_t total = set.photos.size();
   for (size_t i = 0; i < total; ++i) {
     if ((i + 1) * count / total > i * count / total)
-      calibration.push_back(set.photos[i].file);
+      calibration.push_back(set.photos[i]);
     else
       measuring.photos.push_back(set.photos[i]);
   }
@@ -104,17 +105,15 @@ void judge(const Options& options, Findings& found, Candidate& candidate) {
 }
 
 // Writes the model in every precision, whole and pruned.
-Result<std::vector<Base>> make_bases(const Options& options, const Workshop& workshop,
-                                     const ScratchDirectory& scratch) {
+Result<std::vector<Base>> make_all(const Options& options, const Workshop& workshop,
+                                   const ScratchDirectory& scratch) {
   TRY_ASSIGN(const Original original, load_original(workshop));
   TRY_ASSIGN(const Samples samples, read_calibration(workshop, original));
   std::vector<Base> bases;
   for (const double macs : options.macs) {
-    std::optional<Progress> bar;
+    Stages stages;
     const StageProgress progress = [&](const char* stage, size_t done, size_t total) {
-      if (done <= 1 || !bar) bar.emplace(stage, total);
-      bar->step();
-      if (done >= total) bar.reset();
+      stages.show(stage, done, total);
     };
     auto graph = reduce(workshop, original, samples, macs, progress);
     if (!graph && macs < 1) {
@@ -126,9 +125,14 @@ Result<std::vector<Base>> make_bases(const Options& options, const Workshop& wor
       TRY_ASSIGN(const Precision precision, parse_precision(name));
       const std::filesystem::path directory =
           std::filesystem::path(scratch.path()) / (name + "-" + std::to_string(bases.size()));
-      TRY_ASSIGN(Base base, make_base(workshop, original, samples, *graph, macs, precision,
-                                      directory.string(), progress));
-      bases.push_back(std::move(base));
+      auto made =
+          make_bases(workshop, original, samples, *graph, macs, precision, directory.string(), progress);
+      if (!made && precision == Precision::DynamicInt8) {
+        std::fprintf(stderr, "linnet: left out: %s: %s\n", name.c_str(), made.error().detail());
+        continue;
+      }
+      if (!made) return std::unexpected(made.error());
+      bases.insert(bases.end(), made->begin(), made->end());
     }
   }
   if (bases.empty())
@@ -140,7 +144,7 @@ Result<std::vector<Base>> make_bases(const Options& options, const Workshop& wor
 // Tries every model at every size.
 Result<void> try_all(const Options& options, const Workshop& workshop, std::span<const Image> images,
                      const ScratchDirectory& scratch, Findings& found) {
-  TRY_ASSIGN(const std::vector<Base> bases, make_bases(options, workshop, scratch));
+  TRY_ASSIGN(const std::vector<Base> bases, make_all(options, workshop, scratch));
   TRY_ASSIGN(const ModelSource source, open_model(bases.front().location));
   TRY_ASSIGN(const Graph graph, source.model->to_graph({}));
   TRY_ASSIGN(const ImageSize own, image_size_of(graph));
@@ -161,11 +165,13 @@ Result<void> try_all(const Options& options, const Workshop& workshop, std::span
         continue;
       }
       if (!measured) return std::unexpected(measured.error());
-      Candidate candidate{base, size, std::move(*json), std::move(*measured), {}};
-      judge(options, found, candidate);
-      found.candidates.push_back(std::move(candidate));
+      found.candidates.push_back({base, size, std::move(*json), std::move(*measured), {}});
     }
   }
+  std::vector<Measured*> models{&found.original};
+  for (Candidate& candidate : found.candidates) models.push_back(&candidate.measured);
+  TRY(time_together(models));
+  for (Candidate& candidate : found.candidates) judge(options, found, candidate);
   return {};
 }
 
@@ -195,22 +201,27 @@ std::string budget_text(const Options& options) {
 }
 
 std::string plot_of(const Options& options, const Findings& found) {
+  std::vector<std::string> groups;
+  for (const Candidate& candidate : found.candidates)
+    if (std::ranges::find(groups, precision_name(candidate.base.precision)) == groups.end())
+      groups.emplace_back(precision_name(candidate.base.precision));
+  std::ranges::sort(groups);
   ScatterPlot plot{
       .title = options.model.model + ": circles by bytes, the line joins what nothing else betters",
       .x_axis = "median ms on this machine",
       .y_axis = found.measuring.labelled() ? "points of top-1 lost" : "% of other answers",
-      .groups = options.precisions,
+      .groups = groups,
       .points = {},
       .x_limit = options.max_ms,
       .y_limit = options.max_drop};
   for (size_t i = 0; i < found.candidates.size(); ++i) {
     const Candidate& candidate = found.candidates[i];
-    const auto group = std::ranges::find(options.precisions, precision_name(candidate.base.precision));
+    const auto group = std::ranges::find(groups, precision_name(candidate.base.precision));
     plot.points.push_back(
         {.x = candidate.measured.ms,
          .y = candidate.drop,
          .area = static_cast<double>(candidate.measured.bytes),
-         .group = static_cast<size_t>(group - options.precisions.begin()),
+         .group = static_cast<size_t>(group - groups.begin()),
          .label = formatted("%s: %.2f ms, %.2f MB, %.1f", candidate.text().c_str(), candidate.measured.ms,
                             static_cast<double>(candidate.measured.bytes) / 1e6, candidate.drop),
          .joined = candidate.pareto,
@@ -299,6 +310,19 @@ void print_text(const Findings& found) {
   if (!found.plot.empty()) std::printf("plot    %s\n", found.plot.c_str());
 }
 
+// By how much the candidate is beyond its worst limit, as a part of it; of points, of one point at least.
+double excess_of(const Options& options, const Candidate& candidate) {
+  double excess = 0;
+  const auto count = [&](double value, double limit, double least) {
+    excess = std::max(excess, (value - limit) / std::max(limit, least));
+  };
+  if (options.max_bytes)
+    count(static_cast<double>(candidate.measured.bytes), static_cast<double>(*options.max_bytes), 1);
+  if (options.max_ms) count(candidate.measured.ms, *options.max_ms, 1e-6);
+  if (options.max_drop) count(candidate.drop, *options.max_drop, 1);
+  return excess;
+}
+
 void say_nothing_fits(const Options& options, const Findings& found) {
   uint64_t bytes = UINT64_MAX;
   double ms = INFINITY, drop = INFINITY;
@@ -307,11 +331,16 @@ void say_nothing_fits(const Options& options, const Findings& found) {
     ms = std::min(ms, candidate.measured.ms);
     drop = std::min(drop, candidate.drop);
   }
+  const Candidate& nearest = *std::ranges::min_element(
+      found.candidates, {}, [&](const Candidate& candidate) { return excess_of(options, candidate); });
   std::fprintf(
       stderr,
       "linnet: no candidate meets the budget of %s; the smallest has %llu bytes, the fastest takes %.2f ms, "
-      "the best loses %.1f points. Nothing is written.\n",
-      budget_text(options).c_str(), static_cast<unsigned long long>(bytes), ms, drop);
+      "the best loses %.1f points. Nothing is written.\n"
+      "linnet: the nearest is %s: --max-bytes %llu --max-ms %.2f --max-drop %.1f would let it in.\n",
+      budget_text(options).c_str(), static_cast<unsigned long long>(bytes), ms, drop, nearest.text().c_str(),
+      static_cast<unsigned long long>(nearest.measured.bytes), nearest.measured.ms + 0.005,
+      std::max(nearest.drop + 0.05, 0.0));
 }
 
 Result<int> fit(const Options& options) {
@@ -324,7 +353,9 @@ Result<int> fit(const Options& options) {
                 options.photos.c_str());
   TRY_ASSIGN(const std::string location, locate_model(options.model.model));
   TRY(expect_elsewhere(location, options.output));
-  Workshop workshop{options.model, options.classify.preprocessing(), options.classify.output, {}};
+  Workshop workshop{options.model,           options.classify.preprocessing(),
+                    options.classify.output, {},
+                    set.labelled(),          options.max_drop};
   Findings found;
   divide(set, calibration, workshop.calibration, found.measuring);
   std::vector<Image> images;
@@ -375,10 +406,10 @@ Command add_fit(CLI::App& parent) {
   app->add_option("--max-drop", options->max_drop,
                   "Most points of top-1 to lose, or of agreement without labels")
       ->type_name("POINTS");
-  app->add_option("--precisions", options->precisions, "Precisions to try")
+  app->add_option("--precisions", options->precisions, "Precisions to try, of f32, fp16, dynamic-int8, int8")
       ->type_name("f32,fp16,int8")
       ->delimiter(',')
-      ->check(CLI::IsMember({"f32", "fp16", "int8"}));
+      ->check(CLI::IsMember({"f32", "fp16", "dynamic-int8", "int8"}));
   app->add_option(
          "--macs", options->macs,
          "Parts of the multiply-accumulates to prune to, 1 for all; what cannot be reached is left out")

@@ -59,8 +59,8 @@ std::vector<LayerSensitivity> layers_left(const Graph& graph, const QuantizeRepo
 }
 
 // Quantises `graph`, on the samples if there are any.
-Result<void> quantize_layers(const Options& options, Graph& graph, const std::string& metadata,
-                             Outcome* outcome) {
+Result<void> quantize_weights(const Options& options, Graph& graph, const std::string& metadata,
+                              Outcome* outcome) {
   QuantizeOptions quantizing;
   Samples samples;
   if (!options.samples.empty()) {
@@ -80,7 +80,9 @@ Result<void> quantize_layers(const Options& options, Graph& graph, const std::st
   quantizing.progress = [&](const char* what, size_t done, size_t total) { stages.show(what, done, total); };
   outcome->samples = samples.size();
   outcome->labelled = !quantizing.labels.empty();
-  const auto quantize_them = options.int8 ? quantize_model : quantize_dynamically;
+  const auto quantize_them = options.int8           ? quantize_model
+                             : options.dynamic_int8 ? quantize_dynamically
+                                                    : round_to_halves;
   TRY_ASSIGN(outcome->report, quantize_them(graph, samples, quantizing));
   if (options.dynamic_int8) outcome->left = layers_left(graph, outcome->report);
   for (const auto& [name, range] : graph.ranges) outcome->values += !range.dynamic;
@@ -186,7 +188,10 @@ void print_text(const Options& options, const Outcome& outcome) {
   std::printf("wrote       %s in %.1f s\n", written.model_json.c_str(), outcome.seconds);
 }
 
-void warn_of_drop(const Options& options, const Outcome& outcome) {
+void warn(const Options& options, const Outcome& outcome) {
+  if (outcome.written.weights_bytes > outcome.bytes_before)
+    std::fprintf(stderr,
+                 "linnet: the weights take more bytes than before: the model stores them in fewer bits\n");
   if (options.most_drop && outcome.report.deviation.drop > *options.most_drop)
     std::fprintf(stderr, "linnet: the drop is %.2f, more than %.2f, with every layer kept\n",
                  outcome.report.deviation.drop, *options.most_drop);
@@ -201,15 +206,16 @@ Result<int> quantize(const Options& options) {
     Outcome outcome;
     outcome.bytes_before = source.model->weights_bytes();
     TRY_ASSIGN(Graph graph, source.model->to_graph(reading));
-    TRY(simplify(graph));
+    // Weights that are halves already would be rounded anew once something is folded into them.
+    if (!options.fp16 || !are_mostly_halves(graph)) TRY(simplify(graph));
     std::string metadata = source.model->metadata_json();
     TfjsExportOptions exporting;
     exporting.storage = [](const Graph&, ValueId) { return WeightStorage::Half; };
+    auto quantized = quantize_weights(options, graph, metadata, &outcome);
+    if (!quantized)
+      return std::unexpected(options.samples.empty() ? quantized.error()
+                                                     : quantized.error().within(options.samples));
     if (options.has_layers()) {
-      auto quantized = quantize_layers(options, graph, metadata, &outcome);
-      if (!quantized)
-        return std::unexpected(options.samples.empty() ? quantized.error()
-                                                       : quantized.error().within(options.samples));
       metadata = with_ranges(metadata, graph.ranges);
       exporting.storage = codes_where_calibrated;
     }
@@ -220,7 +226,7 @@ Result<int> quantize(const Options& options) {
   auto outcome = work();
   if (!outcome) return std::unexpected(outcome.error().within(source.location));
   outcome->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  warn_of_drop(options, *outcome);
+  warn(options, *outcome);
   options.json ? print_json(options, *outcome) : print_text(options, *outcome);
   return kExitOk;
 }
@@ -246,10 +252,9 @@ Command add_quantize(CLI::App& parent) {
   CLI::Option* samples =
       app->add_option(
              "--calibrate", options->samples,
-             "Directory of images or .npy files like those to come; for --dynamic-int8 only to measure")
+             "Directory of images or .npy files like those to come; needed for --int8, else to measure with")
           ->type_name("DIR")
-          ->check(CLI::ExistingDirectory)
-          ->excludes(fp16);
+          ->check(CLI::ExistingDirectory);
   int8->needs(samples);
   app->add_option("--limit", options->limit, "Only the first N samples by name")
       ->type_name("N")
@@ -259,7 +264,8 @@ Command add_quantize(CLI::App& parent) {
                   "Keep layers in fp16 until the answers to the samples are worse by no more points")
       ->type_name("POINTS")
       ->check(CLI::NonNegativeNumber)
-      ->needs(samples);
+      ->needs(samples)
+      ->excludes(fp16);
   app->add_option(
          "--labels", options->labels,
          "Class of each sample, to measure the drop by, as for evaluate; by itself labels.json of the "

@@ -32,4 +32,10 @@ inline uint16_t float_to_half(float value) {
   return static_cast<uint16_t>(sign | ((magnitude - (112u << 23) + 0xfffu + odd) >> 13));
 }
 
+// Does it stay finite as a half, or is it not finite to begin with?
+inline bool fits_half(float value) {
+  const uint32_t magnitude = std::bit_cast<uint32_t>(value) & 0x7fffffffu;
+  return magnitude < 0x477ff000u || magnitude >= 0x7f800000u;
+}
+
 }  // namespace linnet

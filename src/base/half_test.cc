@@ -67,6 +67,14 @@ TEST(Half, OverflowsToInfinityHalfAUnitAboveTheLargest) {
   }
 }
 
+TEST(Half, FitsWhatStaysFinite) {
+  for (const float value : {0.0f, 1e-45f, 65504.0f, 65519.996f, 65520.0f, 1e30f, INFINITY, NAN})
+    for (const float sign : {1.0f, -1.0f})
+      EXPECT_EQ(fits_half(sign * value),
+                std::isfinite(half_to_float(float_to_half(sign * value))) || !std::isfinite(value))
+          << value;
+}
+
 TEST(Half, SmallNumbersBecomeSubnormalOrZero) {
   for (const float value : {0.0f, 1e-45f, 0x1p-26f, 0x1p-25f, 0x1.000002p-25f, 0x1.8p-24f, 0x1p-24f,
                             0x1.ffp-15f, 0x1.fffffep-15f, 0x1p-14f}) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/half.h"
 #include "compress/equalise.h"
 #include "compress/operands.h"
 #include "compress/round_layers.h"
@@ -141,6 +142,39 @@ class PostTraining {
 Result<QuantizeReport> quantize_dynamically(Graph& graph, const Samples& samples,
                                             const QuantizeOptions& options) {
   return PostTraining(graph, samples, options).run_dynamically();
+}
+
+bool are_mostly_halves(const Graph& graph) {
+  ptrdiff_t halves = 0, all = 0;
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Tensor& source = graph.value(id).constant;
+    if (source.empty() || source.dtype() != DType::F32 || source.shape().rank() < 2) continue;
+    const std::span elements(source.as<float>(), static_cast<size_t>(source.shape().elements()));
+    all += std::ssize(elements);
+    halves += std::ranges::count_if(elements, [](float x) { return half_to_float(float_to_half(x)) == x; });
+  }
+  return all > 0 && halves * 10 >= all * 9;
+}
+
+Result<QuantizeReport> round_to_halves(Graph& graph, const Samples& samples, const QuantizeOptions& options) {
+  graph.ranges.clear();
+  const Graph original = graph;
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Tensor source = graph.value(id).constant;
+    if (source.empty() || source.dtype() != DType::F32 || source.shape().rank() < 2) continue;
+    const std::span elements(source.as<float>(), static_cast<size_t>(source.shape().elements()));
+    if (!std::ranges::all_of(elements, fits_half)) continue;
+    TRY_ASSIGN(Tensor halves, Tensor::zeros(DType::F32, source.shape()));
+    std::ranges::transform(elements, halves.mutable_as<float>(),
+                           [](float x) { return half_to_float(float_to_half(x)); });
+    graph.value(id).constant = std::move(halves);
+  }
+  QuantizeReport report;
+  if (samples.empty()) return report;
+  TRY(check_samples(graph, samples));
+  TRY_ASSIGN(const Judge judge, Judge::create(original, samples, samples.size(), options.threads));
+  TRY_ASSIGN(report.deviation, judge.deviation_of(graph, options.labels));
+  return report;
 }
 
 Result<QuantizeReport> quantize_model(Graph& graph, const Samples& samples, const QuantizeOptions& options) {

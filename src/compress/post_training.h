@@ -43,4 +43,11 @@ Result<QuantizeReport> quantize_model(Graph& graph, const Samples& samples, cons
 Result<QuantizeReport> quantize_dynamically(Graph& graph, const Samples& samples,
                                             const QuantizeOptions& options);
 
+// Are nine in ten of the numbers that round_to_halves would round what it would make of them?
+bool are_mostly_halves(const Graph& graph);
+// Has the constants of `graph` be numbers of 16 bits, but for those of one dimension
+// and those with a number that is too large. Needs no samples; with some, the report has the deviation on
+// them. Fails as check_samples.
+Result<QuantizeReport> round_to_halves(Graph& graph, const Samples& samples, const QuantizeOptions& options);
+
 }  // namespace linnet

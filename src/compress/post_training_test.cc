@@ -122,6 +122,31 @@ TEST(PostTraining, RefusesSamplesThatCannotCalibrate) {
             "invalid argument: b.npy: the value 'x' is not finite");
 }
 
+TEST(RoundToHalves, RoundsMatricesThatFit) {
+  Graph graph = simplified(R"(
+input %x: f32[1,2]
+const %w: f32[2,3] = [0.1, 1, -0.3, 70000, 0, 1]
+const %v: f32[3,2] = [0.1, 1, -0.3, 7, 0, 1]
+const %b: f32[2] = [0.1, 0.3]
+%a = matmul(%x, %w)
+%y = matmul(%a, %v, %b)
+output %y)");
+  const Samples samples = random_samples(graph, 4);
+  EXPECT_FALSE(are_mostly_halves(graph));
+  const auto report = round_to_halves(graph, samples, {});
+  ASSERT_TRUE(report) << error_of(report);
+  const auto first = [&](const char* name) { return graph.value(graph.find_value(name)).constant.at(0); };
+  EXPECT_EQ(first("w"), static_cast<double>(0.1f));
+  EXPECT_EQ(first("b"), static_cast<double>(0.1f));
+  // 0.1 lies between two halves, 2^-14 apart.
+  EXPECT_EQ(first("v"), 0x1.998p-4);
+  EXPECT_FALSE(are_mostly_halves(graph));
+  graph.value(graph.find_value("w")).constant = graph.value(graph.find_value("v")).constant;
+  EXPECT_TRUE(are_mostly_halves(graph));
+  EXPECT_GT(report->deviation.sqnr, 50);
+  EXPECT_LT(report->deviation.sqnr, 100);
+}
+
 TEST(DynamicInt8, MarksProductsAndRoundsTheirWeights) {
   Graph graph = simplified(kNet);
   const Graph original = graph;

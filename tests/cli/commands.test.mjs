@@ -249,7 +249,9 @@ test('quantize --dynamic-int8 needs no samples, and measures on some', async () 
   await json('quantize', target, '--int8', ...samples, '-o', join(folder, 'static'));
   const { ranges } = JSON.parse(readFileSync(join(folder, 'static/model.json'), 'utf8')).userDefinedMetadata.linnet;
   assert.deepEqual(ranges.scores, [0, 10]);
-  for (const flags of [['--dynamic-int8', '--max-drop', '1'], ['--dynamic-int8', '--int8', ...samples], ['--fp16', ...samples]])
+  const half = await json('quantize', model, '--fp16', ...samples, '-o', join(folder, 'half'));
+  assert.deepEqual([half.samples, half.agreement, half.layers], [3, 100, undefined]);
+  for (const flags of [['--dynamic-int8', '--max-drop', '1'], ['--dynamic-int8', '--int8', ...samples], ['--fp16', ...samples, '--max-drop', '1']])
     assert.equal((await linnet('quantize', model, ...flags, '-o', join(folder, 'no'))).code, 2, flags.join(' '));
 });
 

@@ -68,6 +68,7 @@ test('the size of the model decides where it is the limit', async () => {
 test('a budget that nothing meets is said, and nothing is written', async () => {
   const { stdout, stderr } = await fit(3, 'none', '--calibrate', labelled, '--max-bytes', '10', '--max-ms', '100000');
   assert.match(stderr, /no candidate meets the budget of 10 bytes, 100000 ms; the smallest has \d+ bytes/);
+  assert.match(stderr, /the nearest is (int8|fp16|f32) at \d+: --max-bytes \d+ --max-ms \S+ --max-drop \S+ would let it in/);
   assert.match(stderr, /left out: 0\.75 of the MACs: /);
   assert.match(stdout, /f32 at 4 +\d+/);
   assert.doesNotMatch(stdout, /chosen/);

@@ -13,7 +13,7 @@ namespace linnet {
 // How the elements of a constant are stored.
 enum class WeightStorage {
   Full,  // as they are
-  Half,  // f32 as float16
+  Half,  // f32 as float16, unless an element is too large for that
   // f32 as symmetric 8-bit codes and one f32 scale for each output channel of the convolution or product that
   // uses it, which a Mul node of the model multiplies.
   Codes,

@@ -180,7 +180,9 @@ std::string ExportWriter::constant(std::string_view wanted, const Tensor& tensor
   const char* dtype = tensor.dtype() == DType::I32    ? "int32"
                       : tensor.dtype() == DType::Bool ? "bool"
                                                       : "float32";
-  const bool half = storage == WeightStorage::Half && tensor.dtype() == DType::F32;
+  const bool half =
+      storage == WeightStorage::Half && tensor.dtype() == DType::F32 &&
+      std::all_of(tensor.as<float>(), tensor.as<float>() + tensor.shape().elements(), fits_half);
   weights_.push_back({name, tensor.shape(), dtype, half ? WeightStorage::Half : WeightStorage::Full,
                       half ? half_bytes(tensor)
                            : std::string(reinterpret_cast<const char*>(tensor.data()), tensor.bytes())});

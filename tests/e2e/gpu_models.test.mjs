@@ -55,21 +55,57 @@ async function compare(url, backend) {
   assert.deepEqual(page.problems, []);
 }
 
-test('a profile tells the time of every node', async () => {
-  const { nodes, macs, error } = await page.evaluate(async () => {
-    const model = await linnet.loadModel('/small/', { backend: 'webgpu' });
-    const input = new Float32Array(48 * 48 * 3);
-    const profile = await model.profile(input, 3);
-    const refused = await model.profile(input, 0).catch((reason) => reason.code);
+// A model's memory, answer and profile in a page's own thread, where WebGL has none of the extensions `hidden`.
+async function without(...hidden) {
+  const other = await openPackagePage(browser, server.url);
+  const found = await other.evaluate(async (names) => {
+    const prototype = WebGL2RenderingContext.prototype;
+    const { getExtension } = prototype;
+    prototype.getExtension = function (name) {
+      return names.includes(name) ? null : getExtension.call(this, name);
+    };
+    const model = await linnet.loadModel('/small/', { backend: 'webgl2', worker: false });
+    const input = Float32Array.from({ length: 48 * 48 * 3 }, (_, i) => Math.sin(i));
+    const scores = [...Object.values(await model.run(input))[0]];
+    const result = { arena: model.memory().arena, scores, nodes: await model.profile(input, 3) };
     await model.dispose();
-    return { nodes: profile, macs: model.macs, error: refused };
-  });
-  assert.equal(error, 'InvalidArgument');
-  for (const { op, kernel, ms, steps: count } of nodes) assert.ok(op !== '' && kernel === 'GPU' && ms >= 0 && ms < 1e4 && count > 0);
-  assert.ok(nodes.some(({ ms }) => ms > 0));
-  assert.equal(nodes.reduce((sum, node) => sum + node.macs, 0), macs);
-  assert.deepEqual(nodes[0].output, [1, 24, 24, 16]);
+    return result;
+  }, hidden);
+  assert.deepEqual(other.problems, []);
+  await other.context().close();
+  return found;
+}
+
+test('a device that draws halves alone stores tensors as such', async () => {
+  const exact = await without();
+  const half = await without('EXT_color_buffer_float');
+  assert.ok(half.arena < exact.arena);
+  assert.notDeepEqual(half.scores, exact.scores);
+  const error = relativeError(Float32Array.from(half.scores), Float32Array.from(exact.scores));
+  assert.ok(error <= 2e-2, `off by ${error} of the range`);
 });
+
+test('a profile on WebGL2 waits for each step where there is no clock', async () => {
+  const { nodes } = await without('EXT_disjoint_timer_query_webgl2');
+  for (const { kernel, ms } of nodes) assert.ok(kernel === 'GPU, waited for' && ms > 0);
+});
+
+for (const backend of ['webgpu', 'webgl2'])
+  test(`a profile on ${backend} tells the time of every node`, async () => {
+    const { nodes, macs, error } = await page.evaluate(async (backend) => {
+      const model = await linnet.loadModel('/small/', { backend });
+      const input = new Float32Array(48 * 48 * 3);
+      const profile = await model.profile(input, 3);
+      const refused = await model.profile(input, 0).catch((reason) => reason.code);
+      await model.dispose();
+      return { nodes: profile, macs: model.macs, error: refused };
+    }, backend);
+    assert.equal(error, 'InvalidArgument');
+    for (const { op, kernel, ms, steps: count } of nodes) assert.ok(op !== '' && kernel.startsWith('GPU') && ms >= 0 && ms < 1e4 && count > 0);
+    assert.ok(nodes.some(({ ms }) => ms > 0));
+    assert.equal(nodes.reduce((sum, node) => sum + node.macs, 0), macs);
+    assert.deepEqual(nodes[0].output, [1, 24, 24, 16]);
+  });
 
 for (const backend of ['webgpu', 'webgl2']) {
   test(`a small model gives on ${backend} what it gives on WebAssembly`, () => compare('/small/model.json', backend));

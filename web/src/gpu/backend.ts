@@ -5,7 +5,7 @@ import type { LoadRequest } from '../protocol.js';
 import type { NodeTime } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
-import type { CpuRunner } from './host.js';
+import type { CpuRunner, GpuHost } from './host.js';
 import { profileNodes } from './profile.js';
 
 /** What the worker runs in place of a session of the engine. */
@@ -54,23 +54,42 @@ class CpuParts implements CpuRunner {
   }
 }
 
+/** A GPU, and the module that compiles for it. */
+export interface OpenGpu {
+  readonly host: GpuHost;
+  readonly compiler: GpuCompiler;
+}
+
+/** Opens the GPU that the request asks for, while its model is still on the way. `compileModule` fetches linnet-gpu.wasm. */
+export async function openGpu(
+  request: LoadRequest,
+  compileModule: (url: string) => Promise<WebAssembly.Module>,
+): Promise<OpenGpu> {
+  const compiler = compileModule(new URL('linnet-gpu.wasm', request.assets).href).then((module) => GpuCompiler.create(module));
+  // Told when it is waited for.
+  compiler.catch(() => {});
+  const host = await (request.backend === 'webgl2'
+    ? import('./webgl2.js').then(({ openWebGl2 }) => openWebGl2())
+    : import('./webgpu.js').then(({ openWebGpuHost }) => openWebGpuHost()));
+  try {
+    return { host, compiler: await compiler };
+  } catch (error) {
+    host.close();
+    throw error;
+  }
+}
+
 /**
- * Puts a model that the engine has read on the GPU. `compileModule` fetches linnet-gpu.wasm; `onLost` hears of a device
- * that is lost, and of what it reports as errors, after which results cannot be trusted.
+ * Puts a model that the engine has read on the GPU. `onLost` hears of a device that is lost, and of what it reports as
+ * errors, after which results cannot be trusted. Where it fails the host is left to the caller.
  */
 export async function openOnGpu(
   engine: Engine,
   model: number,
   request: LoadRequest,
-  compileModule: (url: string) => Promise<WebAssembly.Module>,
+  { host, compiler }: OpenGpu,
   onLost: (error: LinnetError) => void,
 ): Promise<GpuModel> {
-  const [host, compiler] = await Promise.all([
-    request.backend === 'webgl2'
-      ? import('./webgl2.js').then(({ openWebGl2 }) => openWebGl2())
-      : import('./webgpu.js').then(({ openWebGpuHost }) => openWebGpuHost()),
-    compileModule(new URL('linnet-gpu.wasm', request.assets).href).then((module) => GpuCompiler.create(module)),
-  ]);
   const { target } = host;
   // An emulated GPU computes in f32 whatever it stores.
   const { precision } = request;
@@ -108,11 +127,9 @@ export async function openOnGpu(
       },
       run: (outputs) => replay.run(inputBytes(), outputs),
       profile: async (runs) => {
-        const steps = replay.profile;
-        if (!steps) throw new LinnetError('UnsupportedHost', 'WebGL2 does not tell times; profile the model on another backend');
         // Puts the inputs in.
         await replay.run(inputBytes(), plan.outputs.map(({ bytes }) => new Uint8Array(bytes)));
-        return profileNodes(plan, graph.nodes, () => steps.call(replay), runs);
+        return profileNodes(plan, graph.nodes, replay, runs);
       },
       destroy: () => {
         parts.close();
@@ -120,9 +137,6 @@ export async function openOnGpu(
         host.close();
       },
     };
-  } catch (error) {
-    host.close();
-    throw error;
   } finally {
     engine.close(graph.handle);
   }

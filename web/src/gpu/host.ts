@@ -17,8 +17,10 @@ export type Pack = (piece: number) => Uint8Array<ArrayBuffer>;
 export interface Replay {
   /** One inference: puts the inputs' bytes in, and the outputs' into `outputs`. */
   readonly run: (inputs: readonly Uint8Array<ArrayBuffer>[], outputs: readonly Uint8Array[]) => Promise<void>;
-  /** Milliseconds of each step in one run on the inputs as they are, where the API tells. */
-  readonly profile?: () => Promise<Float64Array>;
+  /** Milliseconds of each step in one run on the inputs as they are. */
+  readonly profile: () => Promise<Float64Array>;
+  /** Whether a profile waits for each step, which takes time too, for want of a clock on the GPU. */
+  readonly waits: boolean;
   readonly destroy: () => void;
 }
 

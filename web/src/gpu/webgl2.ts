@@ -9,6 +9,11 @@ import { type CpuRunner, emulated, type GpuHost, type Pack, type Replay } from '
 type Gl = WebGL2RenderingContext;
 type Elements = Float32Array | Int32Array | Uint8Array | Int8Array;
 
+// Not among the types.
+interface TimerQueries {
+  readonly TIME_ELAPSED_EXT: number;
+}
+
 const vertices = `#version 300 es
 void main() { gl_Position = vec4(gl_VertexID == 1 ? 3 : -1, gl_VertexID == 2 ? 3 : -1, 0, 1); }`;
 const weightsUnit = 15;
@@ -97,10 +102,12 @@ export class WebGl2Replay implements Replay {
   readonly #readback: WebGLBuffer;
   #readbackBytes = 0;
   #programs: readonly WebGLProgram[] = [];
+  #shader = -1; // the number of the program in use
   // What is bound, by unit.
   readonly #bound = new Int32Array(weightsUnit);
   // Bytes last uploaded, and the same memory as elements.
   readonly #views = new Map<Uint8Array, Elements>();
+  readonly #timer: TimerQueries | null;
   // How long the GPU has been busy with a run of late.
   #busy = 0;
 
@@ -119,15 +126,19 @@ export class WebGl2Replay implements Replay {
     gl.bufferData(gl.UNIFORM_BUFFER, plan.params.length + plan.mostParamBytes, gl.STATIC_DRAW);
     gl.bufferSubData(gl.UNIFORM_BUFFER, 0, plan.params);
     this.#readback = gl.createBuffer()!;
+    this.#timer = gl.getExtension('EXT_disjoint_timer_query_webgl2') as TimerQueries | null;
+  }
+
+  get waits(): boolean {
+    return !this.#timer;
   }
 
   /** Makes textures and programs, and fills the weights: shaders compile meanwhile, where the browser can do that. */
   static async create(gl: Gl, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
     const replay = new WebGl2Replay(gl, half, plan, cpu);
     const parallel = gl.getExtension('KHR_parallel_shader_compile');
-    const fill = () => plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
     replay.#startPrograms();
-    fill();
+    plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
     await replay.#endPrograms(parallel);
     if (gl.isContextLost()) throw lostError();
     const error = gl.getError();
@@ -142,15 +153,9 @@ export class WebGl2Replay implements Replay {
     for (let i = 0; i < inputs.length; ++i) this.#upload(plan.inputs[i]!.place, inputs[i]!);
     this.#bindWeights();
     const code = plan.words;
-    let shader = -1;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
-      if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) {
-        await this.#runOnCpu(code[at + 1]!);
-        this.#bound.fill(-1);
-      } else {
-        if (shader !== code[at + 1]) gl.useProgram(this.#programs[(shader = code[at + 1]!)]!);
-        this.#draw(at);
-      }
+      if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) await this.#runOnCpu(code[at + 1]!);
+      else this.#draw(at);
     }
     let bytes = 0;
     for (const { place } of plan.outputs) bytes = this.#download(place, bytes);
@@ -158,6 +163,45 @@ export class WebGl2Replay implements Replay {
     bytes = 0;
     for (let i = 0; i < outputs.length; ++i) bytes = this.#take(plan.outputs[i]!.place, bytes, outputs[i]!);
     if (gl.isContextLost()) throw lostError();
+  }
+
+  /**
+   * Milliseconds of each step in one run on the inputs as they are: by timer queries, or where there are none (`waits`)
+   * until a pixel of the step's result has been read, which takes time too.
+   */
+  async profile(): Promise<Float64Array> {
+    const { gl, plan } = this;
+    const timer = this.#timer;
+    const times = new Float64Array(plan.steps);
+    const queries: { readonly step: number; readonly query: WebGLQuery }[] = [];
+    this.#bindWeights();
+    const code = plan.words;
+    for (let at = 0, step = 0; at < code.length; at += 1 + (code[at]! >>> 16), ++step) {
+      if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) {
+        times[step] = await this.#runOnCpu(code[at + 1]!);
+      } else if (timer) {
+        const query = gl.createQuery()!;
+        queries.push({ step, query });
+        gl.beginQuery(timer.TIME_ELAPSED_EXT, query);
+        this.#draw(at);
+        gl.endQuery(timer.TIME_ELAPSED_EXT);
+      } else {
+        const start = performance.now();
+        this.#draw(at);
+        const { format } = this.#surfaces[code[at + 3]!]!;
+        gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+        gl.readPixels(0, 0, 1, 1, format.readFormat, format.readType, format.readType === gl.FLOAT ? new Float32Array(4) : format.readType === gl.INT ? new Int32Array(4) : new Uint32Array(4));
+        times[step] = performance.now() - start;
+      }
+    }
+    await this.#finished();
+    for (const { step, query } of queries) {
+      while (!gl.getQueryParameter(query, gl.QUERY_RESULT_AVAILABLE) && !gl.isContextLost()) await sleep(1);
+      times[step] = Number(gl.getQueryParameter(query, gl.QUERY_RESULT)) / 1e6;
+      gl.deleteQuery(query);
+    }
+    if (gl.isContextLost()) throw lostError();
+    return times;
   }
 
   destroy(): void {
@@ -219,24 +263,42 @@ export class WebGl2Replay implements Replay {
     gl.flush();
   }
 
-  // Asking for the result of a link waits for it: where the browser can tell that it is there, that is asked first.
+  // Asking for the result of a link waits for it: where the browser can tell that it is there, that is asked first. The
+  // first draw by a program makes the device compile it: a draw of one pixel, while others are still being linked.
   async #endPrograms(parallel: KHR_parallel_shader_compile | null): Promise<void> {
-    const { gl } = this;
-    for (const program of this.#programs) {
-      while (parallel && !gl.getProgramParameter(program, parallel.COMPLETION_STATUS_KHR) && !gl.isContextLost()) await sleep(1);
+    const { gl, plan } = this;
+    const firstDraws: number[] = [];
+    for (let at = 0; at < plan.words.length; at += 1 + (plan.words[at]! >>> 16))
+      if ((plan.words[at]! & 0xffff) === Abi.kGpuDraw) firstDraws[plan.words[at + 1]!] ??= at;
+    this.#bindWeights();
+    let waiting = [...this.#programs.keys()];
+    while (waiting.length > 0) {
       if (gl.isContextLost()) throw lostError();
-      if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
-        const [, fragment] = gl.getAttachedShaders(program)!;
-        throw new LinnetError('GpuFailed', `a shader of the model: ${gl.getProgramInfoLog(program)} ${gl.getShaderInfoLog(fragment!)}`);
+      const ready = (number: number) => !parallel || gl.getProgramParameter(this.#programs[number]!, parallel.COMPLETION_STATUS_KHR);
+      const linked = waiting.filter(ready);
+      waiting = waiting.filter((number) => !linked.includes(number));
+      for (const number of linked) {
+        this.#endProgram(this.#programs[number]!);
+        this.#draw(firstDraws[number]!, 1);
+        gl.flush();
       }
-      gl.useProgram(program);
-      for (let unit = 0; unit < weightsUnit; ++unit) {
-        const sampler = gl.getUniformLocation(program, `s${unit}`);
-        if (!sampler) break;
-        gl.uniform1i(sampler, unit);
-      }
-      gl.uniform1i(gl.getUniformLocation(program, 'w'), weightsUnit);
+      if (linked.length === 0) await sleep(1);
     }
+  }
+
+  #endProgram(program: WebGLProgram): void {
+    const { gl } = this;
+    if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
+      const [, fragment] = gl.getAttachedShaders(program)!;
+      throw new LinnetError('GpuFailed', `a shader of the model: ${gl.getProgramInfoLog(program)} ${gl.getShaderInfoLog(fragment!)}`);
+    }
+    gl.useProgram(program);
+    for (let unit = 0; unit < weightsUnit; ++unit) {
+      const sampler = gl.getUniformLocation(program, `s${unit}`);
+      if (!sampler) break;
+      gl.uniform1i(sampler, unit);
+    }
+    gl.uniform1i(gl.getUniformLocation(program, 'w'), weightsUnit);
   }
 
   #fillWeights(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
@@ -264,11 +326,14 @@ export class WebGl2Replay implements Replay {
     gl.activeTexture(gl.TEXTURE0 + weightsUnit);
     gl.bindTexture(gl.TEXTURE_2D, this.#weights);
     this.#bound.fill(-1);
+    this.#shader = -1;
   }
 
+  // Draws the step of the words at `at`, of its result at most so many texels a side.
   #draw(at: number, most = Infinity): void {
     const { gl, plan } = this;
     const code = plan.words;
+    if (this.#shader !== code[at + 1]) gl.useProgram(this.#programs[(this.#shader = code[at + 1]!)]!);
     const end = at + 1 + (code[at]! >>> 16);
     gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, this.#params, code[at + 2]!, plan.mostParamBytes);
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.#surfaces[code[at + 3]!]!.frame);
@@ -369,14 +434,19 @@ export class WebGl2Replay implements Replay {
     this.#busy = overslept ? elapsed / 2 : elapsed;
   }
 
-  async #runOnCpu(number: number): Promise<void> {
+  // Gives the milliseconds that the nodes took.
+  async #runOnCpu(number: number): Promise<number> {
     const { inputs, outputs } = this.plan.cpuParts[number]!;
     let at = 0;
     for (const place of inputs) at = this.#download(place, at);
     await this.#finished();
     at = 0;
     for (let i = 0; i < inputs.length; ++i) at = this.#take(inputs[i]!, at, this.cpu.input(number, i));
+    const start = performance.now();
     this.cpu.run(number);
+    const taken = performance.now() - start;
     for (let i = 0; i < outputs.length; ++i) this.#upload(outputs[i]!, this.cpu.output(number, i) as Uint8Array<ArrayBuffer>);
+    this.#bound.fill(-1);
+    return taken;
   }
 }

@@ -102,6 +102,7 @@ async function checked<T>(device: GPUDevice, what: string, create: () => T | Pro
 }
 
 export class WebGpuReplay implements Replay {
+  readonly waits = false;
   readonly #offsets = new Uint32Array(1);
   #pipelines: readonly GPUComputePipeline[] = [];
   // Results on their way back: of the model, and of the largest step on the CPU.

@@ -1,12 +1,13 @@
 // One model's engine and what it answers, in whatever thread this runs.
 import { LinnetError, toLinnetError } from '../errors.js';
-import type { GpuModel } from '../gpu/backend.js';
+import type { GpuModel, OpenGpu } from '../gpu/backend.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
 import { PixelReader } from './pixels.js';
 import { readModel } from './read_model.js';
 
+type GpuScript = typeof import('../gpu/backend.js');
 type Send = (message: WorkerMessage, transfer: Transferable[]) => void;
 
 async function compileModule(url: string): Promise<WebAssembly.Module> {
@@ -27,6 +28,12 @@ function startHelper(engine: Engine, index: number, worker: Worker, url: string)
     worker.onerror = () => reject(new LinnetError('EngineFailed', `${url} could not be started as a worker`));
     worker.postMessage(engine.helperStart(index));
   });
+}
+
+// Fetches what a GPU needs, and opens it, while the model is on the way.
+async function openGpuOf(request: LoadRequest): Promise<OpenGpu & Pick<GpuScript, 'openOnGpu'>> {
+  const { openGpu, openOnGpu } = (await import(new URL('gpu.js', request.assets).href)) as GpuScript;
+  return { ...(await openGpu(request, compileModule)), openOnGpu };
 }
 
 /** A loaded model: from `load` to `close`. */
@@ -50,10 +57,27 @@ class Loaded {
 
   // The helpers' workers go into `helpers` as they start; `send` gets news of loading and of a GPU's failure.
   static async load(request: LoadRequest, helpers: Worker[], send: Send): Promise<Loaded> {
-    const { assets, backend } = request;
+    const opening = request.backend === 'wasm' ? null : openGpuOf(request);
+    // Told when it is waited for.
+    opening?.catch(() => {});
+    try {
+      return await Loaded.#load(request, opening, helpers, send);
+    } catch (error) {
+      void opening?.then(({ host }) => host.close(), () => {});
+      throw error;
+    }
+  }
+
+  static async #load(
+    request: LoadRequest,
+    opening: ReturnType<typeof openGpuOf> | null,
+    helpers: Worker[],
+    send: Send,
+  ): Promise<Loaded> {
+    const { assets } = request;
     // Beside a GPU the engine has little to compute.
-    const threads = backend === 'wasm' ? request.threads : 1;
-    const variant = backend === 'wasm' ? request.variant : request.variant.replace('-threads', '');
+    const threads = opening ? 1 : request.threads;
+    const variant = opening ? request.variant.replace('-threads', '') : request.variant;
     const engine = await Engine.create(
       await compileModule(new URL(`linnet-${variant}.wasm`, assets).href),
       variant.endsWith('-threads'),
@@ -64,12 +88,11 @@ class Loaded {
       readModel(engine, request.source, (progress) => send({ type: 'progress', progress }, [])),
       ...helpers.map((worker, i) => startHelper(engine, i + 1, worker, helper)),
     ]);
-    if (backend !== 'wasm') {
-      const script = new URL('gpu.js', assets).href;
-      const { openOnGpu } = (await import(script)) as typeof import('../gpu/backend.js');
+    if (opening) {
+      const { host, compiler, openOnGpu } = await opening;
       // Tells the page that nothing more is to be had from here.
       const fail = ({ code, detail }: LinnetError) => send({ type: 'lost', code, detail }, []);
-      const gpu = await openOnGpu(engine, handle, request, compileModule, fail);
+      const gpu = await openOnGpu(engine, handle, request, { host, compiler }, fail);
       engine.close(handle);
       return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu);
     }

@@ -128,7 +128,8 @@ Result<Samples> read_calibration(const Workshop& workshop, const Original& origi
 Result<Graph> reduce(const Workshop& workshop, const Original& original, const Samples& samples, double macs,
                      const StageProgress& progress) {
   if (macs >= 1) return original.graph;
-  const PruneOptions options{.macs = macs, .threads = threads_of(workshop), .progress = progress};
+  const PruneOptions options{
+      .macs = macs, .threads = threads_of(workshop), .images = true, .progress = progress};
   TRY_ASSIGN(PruneResult pruned, prune(original.graph, samples, options));
   return std::move(pruned.graph);
 }

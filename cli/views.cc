@@ -57,7 +57,7 @@ Result<ViewedSamples> read_samples(const Graph& graph, const std::string& direct
              list_samples(directory, SampleKinds::ImagesAndTensors, limit));
   const bool tensors = std::ranges::any_of(
       files, [](const std::string& file) { return std::filesystem::path(file).extension() == ".npy"; });
-  ViewedSamples result{{}, tensors ? 1 : views};
+  ViewedSamples result{{}, tensors ? 1 : views, !tensors};
   TRY_ASSIGN(const std::unique_ptr<Session> session, input_holder(graph));
   std::vector<SampleFeeder> feeders;
   float crop = 1;

@@ -11,6 +11,7 @@ namespace linnet {
 struct ViewedSamples {
   Samples samples;  // the views of one image one after another
   size_t views = 1;
+  bool images = false;  // not tensors from files
 };
 
 // Reads the samples of a directory for the only input of `graph`. Of each image there are `views` views: as

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace linnet {
@@ -43,6 +44,50 @@ TEST(RandomView, ShowsAPartOfTheImageEitherWayRound) {
   }
   EXPECT_GT(mirrored, 16);
   EXPECT_LT(mirrored, 48);
+}
+
+TEST(RandomView, CutsASmallerViewFromALargerImage) {
+  std::vector<float> image = ramp(), view(100);
+  int further = 0;
+  for (uint64_t seed = 0; seed < 64; ++seed) {
+    random_view({DType::F32, Shape{1, kSize, kSize, 1}, reinterpret_cast<std::byte*>(image.data())}, seed,
+                {DType::F32, Shape{1, 10, 10, 1}, reinterpret_cast<std::byte*>(view.data())});
+    const float step = std::abs(view[7] - view[2]) / 5;
+    // From 0.6 of the image's pixels to a pixel of the view to the whole image, 2 pixels to one.
+    EXPECT_GE(step, 0.6f / 1.1f * 0.8f - 1e-3f);
+    EXPECT_LE(step, 2.4f + 1e-3f);
+    further += step > 1.2f;
+  }
+  EXPECT_GT(further, 16);
+}
+
+TEST(PasteRandomPatch, CopiesOneBoxFromTheSamePlace) {
+  const Shape shape{1, kSize, kSize, 1};
+  for (uint64_t seed = 0; seed < 32; ++seed) {
+    std::vector<float> other = ramp(), view(kSize * kSize, -1);
+    paste_random_patch({DType::F32, shape, reinterpret_cast<std::byte*>(other.data())}, seed,
+                       {DType::F32, shape, reinterpret_cast<std::byte*>(view.data())});
+    int copied = 0, top = kSize, bottom = -1, left = kSize, right = -1;
+    for (int y = 0; y < kSize; ++y)
+      for (int x = 0; x < kSize; ++x) {
+        const float pixel = view[static_cast<size_t>(y * kSize + x)];
+        if (pixel == -1) continue;
+        EXPECT_EQ(pixel, static_cast<float>(x));
+        ++copied;
+        top = std::min(top, y), bottom = std::max(bottom, y);
+        left = std::min(left, x), right = std::max(right, x);
+      }
+    EXPECT_EQ(copied, (bottom - top + 1) * (right - left + 1));
+    EXPECT_GE(copied, 30);
+    EXPECT_LE(copied, 240);
+  }
+}
+
+TEST(TakesPatch, MostViewsDo) {
+  int taken = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) taken += takes_patch(seed);
+  EXPECT_GT(taken, 140);
+  EXPECT_LT(taken, 185);
 }
 
 TEST(RandomView, KeepsOneColourNearlyThatColour) {

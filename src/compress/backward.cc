@@ -1,6 +1,7 @@
 #include "compress/backward.h"
 
 #include <algorithm>
+#include <map>
 
 #include "compress/channel_groups.h"
 #include "graph/op_def.h"
@@ -17,11 +18,43 @@ bool is_depthwise_layer(const Graph& graph, const Node& node) {
          graph.value(node.inputs[1]).shape[3] == 1 && !node.attrs.has(Attr::epilogue);
 }
 
-std::vector<float>& gradient_of(std::map<ValueId, std::vector<float>>& gradients, const Graph& graph,
-                                ValueId value) {
-  std::vector<float>& gradient = gradients[value];
-  if (gradient.empty()) gradient.assign(static_cast<size_t>(graph.value(value).shape.elements()), 0.0f);
-  return gradient;
+bool is_layer(const Graph& graph, const Node& node) {
+  return product_weights(graph, node).weights != kNone || is_depthwise_layer(graph, node);
+}
+
+bool is_mean_over_image(const Graph& graph, const Node& node) {
+  if (node.op != Op::reduce || node.attrs.get_string(Attr::mode, "") != "mean") return false;
+  const Shape& input = graph.value(node.inputs[0]).shape;
+  const Shape& output = graph.value(node.outputs[0]).shape;
+  return input.rank() == 4 && input[0] == 1 && input.back() == output.back() &&
+         output.elements() == output.back();
+}
+
+// Of a depthwise convolution: adds the derivatives by its weights [taps,channels], and by its input, where
+// those are wanted.
+void run_depthwise(const Patches& patches, const MatrixF& weights, const float* input, const float* arriving,
+                   MatrixF* weights_gradient, float* dx) {
+  const int64_t channels = weights.cols();
+  for (int64_t row = 0; row < patches.rows(); ++row) {
+    const ConstRow d(arriving + row * channels, channels);
+    for (int tap = 0; tap < patches.taps(); ++tap) {
+      const int64_t pixel = patches.pixel(row, tap);
+      if (pixel < 0) continue;
+      if (weights_gradient != nullptr)
+        Row(weights_gradient->data() + tap * channels, channels) +=
+            d * ConstRow(input + pixel * channels, channels);
+      if (dx != nullptr)
+        Row(dx + pixel * channels, channels) += d * ConstRow(weights.data() + tap * channels, channels);
+    }
+  }
+}
+
+void add_to(std::vector<float>& gradient, std::vector<float> more) {
+  if (gradient.empty()) {
+    gradient = std::move(more);
+    return;
+  }
+  for (size_t i = 0; i < gradient.size(); ++i) gradient[i] += more[i];
 }
 
 }  // namespace
@@ -33,113 +66,153 @@ size_t Backward::place_of(ValueId value) {
   return values_.size() - 1;
 }
 
-Result<Backward> Backward::create(const Graph& graph, ValueId end) {
-  Backward result;
-  result.end_ = end;
-  // Values on which a layer has an influence.
-  std::vector<bool> trained(graph.value_count()), wanted(graph.value_count());
-  for (const Node& node : graph.nodes()) {
-    bool any = product_weights(graph, node).weights != kNone || is_depthwise_layer(graph, node);
-    for (ValueId input : node.inputs) any = any || trained[input];
-    for (ValueId output : node.outputs) trained[output] = any;
+Result<Backward::Step> Backward::step_for(const Graph& graph, NodeId id, bool trained) {
+  const Node& node = graph.node(id);
+  Step step;
+  step.node = id;
+  step.result = node.outputs[0];
+  if (is_layer(graph, node)) {
+    if (node.op == Op::depthwise_conv2d) step.kind = Kind::Depthwise;
+    step.patches = std::make_shared<const Patches>(graph, node, INT64_MAX);
+    if (trained) {
+      step.layer = layers_.size();
+      step.value = place_of(node.inputs[0]);
+      layers_.push_back(id);
+    } else {
+      step.weights = patch_weights(graph, node).cast<float>();
+    }
+    return step;
   }
-  wanted[end] = true;
+  if (is_mean_over_image(graph, node) || node.op == Op::reshape) {
+    step.kind = node.op == Op::reshape ? Kind::Reshape : Kind::Mean;
+    return step;
+  }
+  const Expr* expr = node.op == Op::elementwise ? node.attrs.get_expr(Attr::expr) : nullptr;
+  const std::string text = expr == nullptr ? "" : expr->to_string();
+  bool known = true;
+  if (text == "relu($0)")
+    step.kind = Kind::Relu;
+  else if (text == "relu6($0)")
+    step.kind = Kind::Relu6;
+  else if (text == "add($0, $1)" || text == "add($1, $0)")
+    step.kind = Kind::Add;
+  else if (text == "relu(add($0, $1))" || text == "relu(add($1, $0))")
+    step.kind = Kind::AddRelu;
+  else
+    known = false;
+  for (ValueId input : node.inputs)
+    known = known && graph.value(input).shape == graph.value(node.outputs[0]).shape;
+  if (!known)
+    return fail(ErrorCode::UnsupportedOp, "%s: its derivative is not known", describe(node).c_str());
+  if (step.kind != Kind::Add) step.value = place_of(node.outputs[0]);
+  return step;
+}
+
+Result<Backward> Backward::create(const Graph& graph, std::span<const ValueId> ends,
+                                  const std::vector<bool>& trained) {
+  Backward result;
+  result.ends_.assign(ends.begin(), ends.end());
+  // Values on which a trained layer has an influence.
+  std::vector<bool> influenced(graph.value_count()), wanted(graph.value_count());
+  for (NodeId id = 0; id < graph.node_count(); ++id) {
+    const Node& node = graph.node(id);
+    bool any = trained[id] && is_layer(graph, node);
+    for (ValueId input : node.inputs) any = any || influenced[input];
+    for (ValueId output : node.outputs) influenced[output] = any;
+  }
+  for (ValueId end : ends) wanted[end] = true;
   for (NodeId id = static_cast<NodeId>(graph.node_count()); id-- > 0;) {
     const Node& node = graph.node(id);
-    if (!wanted[node.outputs[0]] || !trained[node.outputs[0]]) continue;
-    Step step{id, Kind::Product};
-    const bool layer = product_weights(graph, node).weights != kNone || is_depthwise_layer(graph, node);
-    if (layer) {
-      if (node.op == Op::depthwise_conv2d) step.kind = Kind::Depthwise;
-      step.layer = result.layers_.size();
-      step.input = result.place_of(node.inputs[0]);
-      step.passes_on = trained[node.inputs[0]];
-      result.layers_.push_back(id);
-      result.patches_.emplace_back(graph, node, INT64_MAX);
-    } else {
-      const Expr* expr = node.op == Op::elementwise ? node.attrs.get_expr(Attr::expr) : nullptr;
-      const std::string text = expr == nullptr ? "" : expr->to_string();
-      const bool sum = text == "add($0, $1)" || text == "add($1, $0)";
-      const bool relu_sum = text == "relu(add($0, $1))" || text == "relu(add($1, $0))";
-      if (text == "relu($0)")
-        step.kind = Kind::Relu;
-      else if (text == "relu6($0)")
-        step.kind = Kind::Relu6;
-      else if (sum || relu_sum)
-        step.kind = sum ? Kind::Add : Kind::AddRelu;
-      else
-        return fail(ErrorCode::UnsupportedOp, "%s: its derivative is not known", describe(node).c_str());
-      for (ValueId input : node.inputs)
-        if (!(graph.value(input).shape == graph.value(node.outputs[0]).shape))
-          return fail(ErrorCode::UnsupportedOp, "%s: its derivative is not known", describe(node).c_str());
-      if (step.kind != Kind::Add) step.input = result.place_of(node.outputs[0]);
+    if (!wanted[node.outputs[0]] || !influenced[node.outputs[0]]) continue;
+    TRY_ASSIGN(Step step, result.step_for(graph, id, trained[id]));
+    for (ValueId input : node.inputs) {
+      if (!influenced[input]) continue;
+      wanted[input] = true;
+      step.inputs.push_back(input);
     }
-    for (size_t i = 0; i < (layer ? 1 : node.inputs.size()); ++i) wanted[node.inputs[i]] = true;
-    result.steps_.push_back(step);
+    result.steps_.push_back(std::move(step));
+  }
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Shape& shape = graph.value(id).shape;
+    result.elements_.push_back(shape.elements());
+    result.channels_.push_back(shape.rank() == 0 ? 1 : shape.back());
   }
   return result;
 }
 
-std::vector<LayerGradient> Backward::zero(const Graph& graph) const {
-  std::vector<LayerGradient> gradients;
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const Node& node = graph.node(layers_[i]);
-    const int32_t outputs = graph.value(node.outputs[0]).shape.back();
-    const int rows = node.op == Op::depthwise_conv2d ? patches_[i].taps() : patches_[i].columns();
-    gradients.push_back({MatrixF::Zero(rows, outputs), Eigen::VectorXf::Zero(outputs)});
-  }
-  return gradients;
+std::vector<LayerParameters> Backward::parameters(const Graph& graph) const {
+  std::vector<LayerParameters> result;
+  for (NodeId id : layers_)
+    result.push_back(
+        {patch_weights(graph, graph.node(id)).cast<float>(), bias_of(graph, graph.node(id)).cast<float>()});
+  return result;
 }
 
-void Backward::run(const Graph& graph, std::span<const TensorView> values, std::vector<float> loss,
-                   std::span<LayerGradient> gradients) const {
+std::vector<LayerParameters> Backward::zero(std::span<const LayerParameters> like) {
+  std::vector<LayerParameters> result;
+  for (const LayerParameters& one : like)
+    result.push_back(
+        {MatrixF::Zero(one.weights.rows(), one.weights.cols()), Eigen::VectorXf::Zero(one.bias.size())});
+  return result;
+}
+
+void Backward::run(std::span<const LayerParameters> layers, std::span<const TensorView> values,
+                   std::vector<std::vector<float>> losses, std::span<LayerParameters> gradients) const {
+  // Derivatives by values, as far as they are known.
   std::map<ValueId, std::vector<float>> flowing;
-  flowing[end_] = std::move(loss);
+  for (size_t i = 0; i < ends_.size(); ++i) add_to(flowing[ends_[i]], std::move(losses[i]));
   std::vector<float> scratch;
   for (const Step& step : steps_) {
-    const Node& node = graph.node(step.node);
-    std::vector<float> arriving = std::move(flowing[node.outputs[0]]);
-    flowing.erase(node.outputs[0]);
-    if (arriving.empty()) continue;
-    if (step.kind == Kind::Product || step.kind == Kind::Depthwise) {
-      LayerGradient& gradient = gradients[step.layer];
-      const Patches& patches = patches_[step.layer];
-      const int64_t rows = patches.rows(), outputs = gradient.bias.size();
-      const float* input = values[step.input].as<float>();
-      const Eigen::Map<const MatrixF> dy(arriving.data(), rows, outputs);
-      gradient.bias += dy.colwise().sum().transpose();
-      const MatrixF weights = patch_weights(graph, node).cast<float>();
-      if (step.kind == Kind::Product) {
-        const Eigen::Map<const MatrixF> x(patches.extract(input, scratch), rows, patches.columns());
-        gradient.weights.noalias() += x.transpose() * dy;
-        if (!step.passes_on) continue;
-        const MatrixF dx = dy * weights.transpose();
-        patches.scatter(dx.data(), gradient_of(flowing, graph, node.inputs[0]).data());
+    const auto at = flowing.find(step.result);
+    if (at == flowing.end()) continue;
+    std::vector<float> arriving = std::move(at->second);
+    flowing.erase(at);
+    if (step.patches != nullptr) {
+      const Patches& patches = *step.patches;
+      const bool trained = step.layer != SIZE_MAX;
+      const MatrixF& weights = trained ? layers[step.layer].weights : step.weights;
+      LayerParameters* gradient = trained ? &gradients[step.layer] : nullptr;
+      const float* input = trained ? values[step.value].as<float>() : nullptr;
+      const Eigen::Map<const MatrixF> dy(arriving.data(), patches.rows(), weights.cols());
+      if (trained) gradient->bias += dy.colwise().sum().transpose();
+      std::vector<float>* dx = step.inputs.empty() ? nullptr : &flowing[step.inputs[0]];
+      // A product that overwrites needs no zeros.
+      const bool overwrites =
+          dx != nullptr && dx->empty() && step.kind == Kind::Product && patches.is_whole_input();
+      if (dx != nullptr && dx->empty()) dx->resize(static_cast<size_t>(elements_[step.inputs[0]]), 0.0f);
+      if (step.kind == Kind::Depthwise) {
+        run_depthwise(patches, weights, input, arriving.data(), trained ? &gradient->weights : nullptr,
+                      dx == nullptr ? nullptr : dx->data());
         continue;
       }
-      float* dx = step.passes_on ? gradient_of(flowing, graph, node.inputs[0]).data() : nullptr;
-      for (int64_t row = 0; row < rows; ++row) {
-        const ConstRow d(arriving.data() + row * outputs, outputs);
-        for (int tap = 0; tap < patches.taps(); ++tap) {
-          const int64_t pixel = patches.pixel(row, tap);
-          if (pixel < 0) continue;
-          Row(gradient.weights.data() + tap * outputs, outputs) +=
-              d * ConstRow(input + pixel * outputs, outputs);
-          if (dx != nullptr)
-            Row(dx + pixel * outputs, outputs) += d * ConstRow(weights.data() + tap * outputs, outputs);
-        }
+      if (trained) {
+        const Eigen::Map<const MatrixF> x(patches.extract(input, scratch), patches.rows(), patches.columns());
+        gradient->weights.noalias() += x.transpose() * dy;
+      }
+      if (overwrites) {
+        Eigen::Map<MatrixF>(dx->data(), patches.rows(), patches.columns()).noalias() =
+            dy * weights.transpose();
+      } else if (dx != nullptr) {
+        const MatrixF patch = dy * weights.transpose();
+        patches.scatter(patch.data(), dx->data());
       }
       continue;
     }
-    if (step.kind != Kind::Add) {
-      const float* y = values[step.input].as<float>();
+    if (step.kind == Kind::Mean) {
+      const size_t channels = static_cast<size_t>(channels_[step.result]);
+      std::vector<float> dx(static_cast<size_t>(elements_[step.inputs[0]]));
+      const float part = static_cast<float>(channels) / static_cast<float>(dx.size());
+      for (size_t i = 0; i < dx.size(); ++i) dx[i] = arriving[i % channels] * part;
+      add_to(flowing[step.inputs[0]], std::move(dx));
+      continue;
+    }
+    if (step.kind == Kind::Relu || step.kind == Kind::Relu6 || step.kind == Kind::AddRelu) {
+      const float* y = values[step.value].as<float>();
       const float high = step.kind == Kind::Relu6 ? 6.0f : INFINITY;
       for (size_t i = 0; i < arriving.size(); ++i) arriving[i] = y[i] > 0 && y[i] < high ? arriving[i] : 0;
     }
-    for (ValueId value : node.inputs) {
-      std::vector<float>& gradient = gradient_of(flowing, graph, value);
-      for (size_t i = 0; i < gradient.size(); ++i) gradient[i] += arriving[i];
-    }
+    for (size_t i = 0; i + 1 < step.inputs.size(); ++i) add_to(flowing[step.inputs[i]], arriving);
+    if (!step.inputs.empty()) add_to(flowing[step.inputs.back()], std::move(arriving));
   }
 }
 

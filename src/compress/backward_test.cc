@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "compress/distil.h"
-#include "compress/remove_channels.h"
+#include <algorithm>
+
 #include "graph/test_graph.h"
 
 namespace linnet {
@@ -38,32 +38,46 @@ Values evaluate(Graph graph, std::span<const ValueId> values, const Values& inpu
   return run(graph, inputs);
 }
 
-double loss_of(const Graph& graph, ValueId end, const Values& inputs) {
+double loss_of(const Graph& graph, std::span<const ValueId> ends, const Values& inputs) {
   double sum = 0;
-  const ValueId ends[] = {end};
-  const Values values = evaluate(graph, ends, inputs);
-  for (size_t i = 0; i < values[0].size(); ++i) sum += values[0][i] * static_cast<double>(i % 7);
+  for (const std::vector<double>& values : evaluate(graph, ends, inputs))
+    for (size_t i = 0; i < values.size(); ++i) sum += values[i] * static_cast<double>(i % 7);
   return sum;
+}
+
+std::vector<bool> all_nodes(const Graph& graph) {
+  return std::vector<bool>(graph.node_count(), true);
+}
+
+// What `backward` finds for that loss.
+std::vector<LayerParameters> gradients_of(const Graph& graph, const Backward& backward,
+                                          std::span<const ValueId> ends, const Values& inputs) {
+  const Values values = evaluate(graph, backward.values(), inputs);
+  std::vector<std::vector<float>> data, losses;
+  std::vector<TensorView> views;
+  for (const std::vector<double>& one : values) data.emplace_back(one.begin(), one.end());
+  for (size_t i = 0; i < values.size(); ++i)
+    views.push_back(
+        {DType::F32, graph.value(backward.values()[i]).shape, reinterpret_cast<std::byte*>(data[i].data())});
+  for (ValueId end : ends) {
+    std::vector<float>& loss = losses.emplace_back(static_cast<size_t>(graph.value(end).shape.elements()));
+    for (size_t i = 0; i < loss.size(); ++i) loss[i] = static_cast<float>(i % 7);
+  }
+  const std::vector<LayerParameters> layers = backward.parameters(graph);
+  std::vector<LayerParameters> gradients = Backward::zero(layers);
+  backward.run(layers, views, std::move(losses), gradients);
+  return gradients;
 }
 
 TEST(Backward, AgreesWithDifferences) {
   Graph graph = parse(kBlock);
-  const ValueId end = graph.find_value("y");
-  const auto backward = Backward::create(graph, end);
+  // Two losses at once: of a value on the way and of the model's output.
+  const ValueId ends[] = {graph.find_value("y"), graph.find_value("z")};
+  const auto backward = Backward::create(graph, ends, all_nodes(graph));
   ASSERT_TRUE(backward) << error_of(backward);
-  EXPECT_EQ(backward->layers().size(), 4u);
+  EXPECT_EQ(backward->layers().size(), 5u);
   const Values inputs = random_inputs(graph);
-  const Values values = evaluate(graph, backward->values(), inputs);
-  std::vector<std::vector<float>> data;
-  std::vector<TensorView> views;
-  for (size_t i = 0; i < values.size(); ++i) data.emplace_back(values[i].begin(), values[i].end());
-  for (size_t i = 0; i < values.size(); ++i)
-    views.push_back(
-        {DType::F32, graph.value(backward->values()[i]).shape, reinterpret_cast<std::byte*>(data[i].data())});
-  std::vector<float> loss(75);
-  for (size_t i = 0; i < loss.size(); ++i) loss[i] = static_cast<float>(i % 7);
-  std::vector<LayerGradient> gradients = backward->zero(graph);
-  backward->run(graph, views, loss, gradients);
+  const std::vector<LayerParameters> gradients = gradients_of(graph, *backward, ends, inputs);
 
   for (size_t layer = 0; layer < gradients.size(); ++layer) {
     const NodeId id = backward->layers()[layer];
@@ -76,7 +90,7 @@ TEST(Backward, AgreesWithDifferences) {
         Graph moved = graph;
         const double by = side == 0 ? -kStep : kStep;
         EXPECT_TRUE(set_patch_weights(moved, id, weights + by * w, bias + by * b));
-        losses[side] = loss_of(moved, end, inputs);
+        losses[side] = loss_of(moved, ends, inputs);
       }
       return (losses[1] - losses[0]) / (2 * kStep);
     };
@@ -94,6 +108,27 @@ TEST(Backward, AgreesWithDifferences) {
   }
 }
 
+TEST(Backward, PassesThroughLayersThatAreNotTrained) {
+  const Graph graph = parse(kBlock);
+  const ValueId ends[] = {graph.find_value("z")};
+  const Values inputs = random_inputs(graph);
+  const auto all = Backward::create(graph, ends, all_nodes(graph));
+  std::vector<bool> trained(graph.node_count(), false);
+  for (NodeId id = 0; id < graph.node_count(); ++id)
+    trained[id] = graph.node(id).name == "e" || graph.node(id).name == "p";
+  const auto some = Backward::create(graph, ends, trained);
+  ASSERT_TRUE(all && some);
+  ASSERT_EQ(some->layers().size(), 2u);
+  const auto expected = gradients_of(graph, *all, ends, inputs),
+             found = gradients_of(graph, *some, ends, inputs);
+  for (size_t i = 0; i < found.size(); ++i) {
+    const size_t at =
+        static_cast<size_t>(std::ranges::find(all->layers(), some->layers()[i]) - all->layers().begin());
+    EXPECT_EQ(found[i].weights, expected[at].weights);
+    EXPECT_EQ(found[i].bias, expected[at].bias);
+  }
+}
+
 TEST(Backward, NamesTheOpThatItDoesNotKnow) {
   const Graph graph = parse(R"(
 input %x: f32[1,2]
@@ -101,45 +136,9 @@ const %w: f32[2,2] = random(1)
 %a = matmul(%x, %w)
 %y = elementwise(%a) {expr=sigmoid($0)}
 output %y)");
-  EXPECT_EQ(error_of(Backward::create(graph, graph.find_value("y"))),
+  const ValueId ends[] = {graph.find_value("y")};
+  EXPECT_EQ(error_of(Backward::create(graph, ends, all_nodes(graph))),
             "unsupported op: node 'y' (elementwise): its derivative is not known");
-}
-
-TEST(Distil, BringsFeaturesCloserWhateverTheThreads) {
-  const Graph original = parse(kBlock);
-  const ChannelGroups groups = ChannelGroups::find(original);
-  std::vector<std::vector<int32_t>> kept;
-  for (const ChannelGroup& group : groups.groups()) {
-    kept.emplace_back();
-    for (int32_t c = 0; c < group.channels; ++c)
-      if (group.channels == 3 || c < 4) kept.back().push_back(c);
-  }
-  Samples samples;
-  for (uint32_t i = 0; i < 24; ++i) {
-    samples.push_back(*Tensor::zeros(DType::F32, Shape{1, 5, 5, 2}));
-    fill_random_input(samples.back().view(), i + 10, -2, 2);
-  }
-  const Values inputs = random_inputs(original, 99);
-  std::string texts[2];
-  for (int threads = 1; threads <= 2; ++threads) {
-    Graph changed = *remove_channels(original, groups, kept);
-    const auto error = [&] {
-      const Values wanted = evaluate(original, std::array{original.find_value("y")}, inputs);
-      const Values found = evaluate(changed, std::array{changed.find_value("y")}, inputs);
-      double sum = 0;
-      for (size_t i = 0; i < wanted[0].size(); ++i)
-        sum += (wanted[0][i] - found[0][i]) * (wanted[0][i] - found[0][i]);
-      return sum;
-    };
-    const double before = error();
-    const auto done =
-        distil(original, groups, kept, samples, {.threads = threads, .steps = 150, .rate = 0.02}, changed);
-    ASSERT_TRUE(done) << error_of(done);
-    EXPECT_TRUE(*done);
-    EXPECT_LT(error(), 0.6 * before);
-    texts[threads - 1] = print_graph(changed, 1000);
-  }
-  EXPECT_EQ(texts[0], texts[1]);
 }
 
 }  // namespace

@@ -29,6 +29,8 @@ class Patches {
 
   // extract's reverse: adds what belongs to each row to the pixels that it was taken from.
   void scatter(const float* rows, float* input) const;
+  // extract gives the input as it is.
+  bool is_whole_input() const { return pixels_.empty(); }
   // The input's pixel that `tap` of a row reads; -1: outside.
   int64_t pixel(int64_t row, int tap) const {
     return pixels_.empty() ? row : pixels_[static_cast<size_t>(row * taps_ + tap)];

@@ -18,9 +18,9 @@ namespace linnet {
 namespace {
 
 // A group is tried with these parts of its channels gone.
-constexpr double kTried[] = {0.125, 0.25, 0.375, 0.5, 0.625, 0.75};
+constexpr double kTried[] = {0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 0.97};
 // On at most so many samples.
-constexpr size_t kTrialSamples = 32;
+constexpr size_t kTrialSamples = 50;
 // Of each sample's rows at most so many count for a covariance.
 constexpr int64_t kMaxRows = 1024;
 constexpr int kMaxColumns = 2400;
@@ -271,16 +271,15 @@ Result<PruneResult> Pruning::run() {
                      .progress = [&](size_t done, size_t total) { progress("layers solved", done, total); }},
                     result.graph));
     if (options_.steps > 0) {
-      const Shape& input = graph_.value(graph_.inputs[0].value).shape;
-      const bool augment = options_.views > 1 && input.rank() == 4 && input[0] == 1 &&
-                           graph_.value(graph_.inputs[0].value).dtype == DType::F32;
+      const Value& input = graph_.value(graph_.inputs[0].value);
+      const bool augment =
+          options_.images && input.dtype == DType::F32 && input.shape.rank() == 4 && input.shape[0] == 1;
       TRY_ASSIGN(
           const bool trained,
-          distil(graph_, groups_, channels, samples_,
+          distil(graph_, channels, samples_,
                  {.threads = options_.threads,
                   .steps = options_.steps,
                   .augment = augment,
-                  .rate = options_.rate,
                   .progress = [&](size_t done, size_t total) { progress("steps of training", done, total); }},
                  result.graph));
       // What reads the features has to follow them.

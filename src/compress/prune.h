@@ -17,13 +17,14 @@ struct PruneOptions {
   // Numbers of channels that stay are multiples of it: what the kernels' tiles take.
   int32_t multiple = 8;
   // No group loses more than this part of its channels.
-  double most_removed = 0.75;
+  double most_removed = 0.97;
   int threads = 1;
   // So many samples in a row are views of one thing.
   size_t views = 1;
-  // Steps of training all layers together (compress/distil.h), 0: none, and how much a step changes weights.
+  // Samples are images, of which other views may be made.
+  bool images = false;
+  // Steps of training all layers together (compress/distil.h); 0: none.
   size_t steps = 250;
-  double rate = 1.5e-3;
   // Called after each step of a stage with the number done and all.
   std::function<void(const char* stage, size_t done, size_t total)> progress = {};
 };

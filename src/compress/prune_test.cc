@@ -41,7 +41,7 @@ int64_t macs_of(const Graph& graph) {
 
 TEST(Prune, RemovesRedundantChannelsWithoutError) {
   const Graph graph = parse(kRedundant);
-  const auto pruned = prune(graph, random_samples(graph, 40), {.macs = 0.55, .multiple = 1});
+  const auto pruned = prune(graph, random_samples(graph, 40), {.macs = 0.55, .multiple = 1, .steps = 50});
   ASSERT_TRUE(pruned) << error_of(pruned);
   ASSERT_EQ(pruned->groups.size(), 1u);
   EXPECT_EQ(pruned->groups[0].name, "a");
@@ -55,8 +55,8 @@ TEST(Prune, RemovesRedundantChannelsWithoutError) {
 TEST(Prune, GivesTheSameTwice) {
   const Graph graph = parse(kRedundant);
   const Samples samples = random_samples(graph, 10);
-  const auto a = prune(graph, samples, {.macs = 0.8, .multiple = 1});
-  const auto b = prune(graph, samples, {.macs = 0.8, .multiple = 1, .threads = 2});
+  const auto a = prune(graph, samples, {.macs = 0.8, .multiple = 1, .steps = 20});
+  const auto b = prune(graph, samples, {.macs = 0.8, .multiple = 1, .threads = 2, .steps = 20});
   ASSERT_TRUE(a && b);
   EXPECT_EQ(print_graph(a->graph, 1000), print_graph(b->graph, 1000));
 }

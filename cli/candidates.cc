@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
-#include <thread>
 
 #include "cli/calibration.h"
 #include "cli/io.h"
@@ -28,13 +27,6 @@ constexpr uint64_t kMaxJsonBytes = uint64_t{64} << 20;
 constexpr int kTurns = 10;
 constexpr size_t kLeastRuns = 3, kMostRuns = 40;
 constexpr double kTurnMs = 25;
-
-// Threads for work that does not look for the fastest number by itself.
-int threads_of(const Workshop& workshop) {
-  const int machine = static_cast<int>(std::thread::hardware_concurrency());
-  return workshop.model.threads > 0 ? workshop.model.threads
-                                    : std::clamp(machine, 1, ThreadPool::kMaxThreads);
-}
 
 Result<Measured> measure(const Workshop& workshop, LoadedModel loaded, std::span<const Image> photos) {
   Measured measured;
@@ -129,7 +121,7 @@ Result<Graph> reduce(const Workshop& workshop, const Original& original, const S
                      const StageProgress& progress) {
   if (macs >= 1) return original.graph;
   const PruneOptions options{
-      .macs = macs, .threads = threads_of(workshop), .images = true, .progress = progress};
+      .macs = macs, .threads = thread_count(workshop.model), .images = true, .progress = progress};
   TRY_ASSIGN(PruneResult pruned, prune(original.graph, samples, options));
   return std::move(pruned.graph);
 }
@@ -147,7 +139,7 @@ Result<std::vector<Base>> make_bases(const Workshop& workshop, const Original& o
     return {};
   };
   const auto write_quantised = [&](Graph made, Precision as, double most_drop) -> Result<double> {
-    const QuantizeOptions options{.threads = threads_of(workshop),
+    const QuantizeOptions options{.threads = thread_count(workshop.model),
                                   .names = files_of(workshop.calibration),
                                   .labels = labels_of(workshop, graph),
                                   .most_drop = most_drop,

@@ -128,9 +128,13 @@ Result<void> parse_shape_flag(const std::string& flag, TfjsOptions& options) {
               "--shape %s: expected NAME=N,N,... with sizes from 1, such as image=1,224,224,3", flag.c_str());
 }
 
-CompileOptions compile_options(const ModelFlags& flags) {
+int thread_count(const ModelFlags& flags) {
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  return {.threads = flags.threads > 0 ? flags.threads : cores,
+  return flags.threads > 0 ? flags.threads : std::clamp(cores, 1, ThreadPool::kMaxThreads);
+}
+
+CompileOptions compile_options(const ModelFlags& flags) {
+  return {.threads = thread_count(flags),
           .measured_threads = flags.threads == 0,
           .row_fusion = flags.row_fusion,
           .optimise = !flags.reference,

@@ -46,6 +46,9 @@ struct ModelFlags {
   std::vector<std::string> shapes;
 };
 
+// How many threads to work with where nothing is measured: --threads, else as many as the machine has cores.
+int thread_count(const ModelFlags& flags);
+
 // How to compile a model for these flags.
 CompileOptions compile_options(const ModelFlags& flags);
 

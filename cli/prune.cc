@@ -98,7 +98,7 @@ Result<Outcome> prune_model(const Options& options, const ModelSource& source, G
   const std::string metadata = source.model->metadata_json();
   PruneOptions pruning{.macs = options.macs,
                        .multiple = options.multiple,
-                       .threads = options.model.threads,
+                       .threads = thread_count(options.model),
                        .steps = options.steps};
   Samples samples;
   if (!options.samples.empty()) {

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include "cli/calibration.h"
 #include "cli/classify_flags.h"
@@ -72,9 +71,7 @@ Result<void> quantize_weights(const Options& options, Graph& graph, const std::s
     if (options.int8 && samples.size() < kFew)
       std::fprintf(stderr, "linnet: %zu samples are few: about a hundred give good ranges\n", samples.size());
   }
-  const int machine = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
-  quantizing.threads =
-      options.model.threads > 0 ? options.model.threads : std::min(machine, ThreadPool::kMaxThreads);
+  quantizing.threads = thread_count(options.model);
   if (options.most_drop) quantizing.most_drop = *options.most_drop;
   Stages stages;
   quantizing.progress = [&](const char* what, size_t done, size_t total) { stages.show(what, done, total); };

@@ -12,17 +12,18 @@ struct PlotPoint {
   double area = 0;      // of its circle, in any unit; the largest point's circle has a fixed size
   size_t group = 0;     // its colour, an index of ScatterPlot::groups
   std::string label;    // shown when the pointer rests on it
-  bool joined = false;  // part of the line through such points, in order of x
+  bool marked = false;  // drawn strongly; the others stand back
   bool chosen = false;  // has a ring and its label beside it
 };
 
 struct ScatterPlot {
-  std::string title, x_axis, y_axis;
+  std::string title, subtitle, x_axis, y_axis;
   std::vector<std::string> groups;  // at most six colours
   std::vector<PlotPoint> points;
-  std::optional<double> x_limit, y_limit;  // dashed lines
+  std::optional<double> x_limit, y_limit;  // dashed lines, what is beyond them shaded
 
-  // The document. Axes hold all points and limits.
+  // The document. Axes hold all points and limits; a line goes down by those that are lower than all to their
+  // left.
   std::string svg() const;
 };
 

@@ -23,8 +23,8 @@ TEST(ScatterPlot, DrawsPointsLimitsAndTheLine) {
   plot.title = "a < b & c";
   plot.groups = {"one", "two"};
   plot.points = {
-      {.x = 1, .y = 4, .area = 4, .group = 0, .label = "first", .joined = true},
-      {.x = 2, .y = 1, .area = 1, .group = 1, .label = "\"second\"", .joined = true, .chosen = true},
+      {.x = 1, .y = 4, .area = 4, .group = 0, .label = "first", .marked = true},
+      {.x = 2, .y = 1, .area = 1, .group = 1, .label = "\"second\"", .marked = true, .chosen = true},
       {.x = 3, .y = 3, .area = 0, .group = 1, .label = "third"}};
   plot.x_limit = 2.5;
   const std::string svg = plot.svg();
@@ -32,6 +32,8 @@ TEST(ScatterPlot, DrawsPointsLimitsAndTheLine) {
   EXPECT_EQ(count(svg, "<circle"), 6u);
   EXPECT_EQ(count(svg, "stroke-dasharray"), 1u);
   EXPECT_EQ(count(svg, "<path d=\"M"), 1u);
+  EXPECT_EQ(count(svg, "fill-opacity=\"0.05\""), 1u);
+  EXPECT_EQ(count(svg, "stroke=\"#222\""), 2u);
   EXPECT_NE(svg.find("a &lt; b &amp; c"), svg.npos);
   EXPECT_NE(svg.find("<title>&quot;second&quot;</title>"), svg.npos);
   EXPECT_NE(svg.find("r=\"14.0\""), svg.npos);

@@ -1,7 +1,7 @@
 // Models that the command writes: TensorFlow.js runs them, and what they give is what the model gives that they were
 // made of, or what Linnet's own f32 path gives.
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 
@@ -44,16 +44,37 @@ for (const name of models) {
     }));
 }
 
-const calibrated = ['--int8', '--calibrate', imagesFolder, '--limit', '3', '--normalisation', 'pm1'];
-for (const flags of [['--fp16'], calibrated, [...calibrated, '--max-drop', '0'], ['--dynamic-int8']]) {
-  const source = join(modelsFolder, 'mobilenet_v1_0.25_128');
-  test(`a model written by quantize ${[flags[0], ...flags.slice(7)].join(' ')} runs in TensorFlow.js as in Linnet's f32`, { skip: missing(source) || missing(imagesFolder) }, () =>
-    withFolder(async (folder) => {
-      const made = await linnet('quantize', source, ...flags, '-o', join(folder, 'model'));
-      assert.ok(made.weights_bytes < 0.51 * made.weights_bytes_before, `${made.weights_bytes} bytes`);
-      const error = await difference(made.model, made.model, folder);
-      assert.ok(error <= tolerance, `${error} of the range apart`);
-    }));
+// What the command makes of a model, and the most of its bytes that may be left where they were f32.
+const calibrated = ['--limit', '3'];
+const forms = [
+  ['optimise', [], 1],
+  ['quantize', ['--fp16'], 0.52],
+  ['quantize', ['--dynamic-int8'], 0.52],
+  ['quantize', ['--int8', ...calibrated], 0.31],
+  ['quantize', ['--int8', ...calibrated, '--max-drop', '0'], 0.52],
+  ['prune', ['--macs', '0.8', ...calibrated, '--views', '1', '--steps', '2'], 1],
+];
+for (const [name, normalisation] of [['mobilenet_v1_0.25_128', 'pm1'], ['vww_96', 'unit'], ['resnet8_cifar10', 'raw'], ['kws_ds_cnn']]) {
+  const source = join(modelsFolder, name);
+  for (const [subcommand, flags, bytes] of forms)
+    test(`${name}, written by ${[subcommand, ...flags].join(' ')}, runs in TensorFlow.js as in Linnet's f32`, { skip: missing(source) || missing(imagesFolder) }, () =>
+      withFolder(async (folder) => {
+        let images = imagesFolder;
+        // Its inputs are no images.
+        if (!normalisation) {
+          images = join(folder, 'samples');
+          await mkdir(images);
+          for (let i = 0; i < 3; i++)
+            await writeFile(join(images, `${i}.npy`), writeNpy([1, 49, 10, 1], Float32Array.from({ length: 490 }, (_, k) => 30 * Math.sin(k * (i + 1)))));
+        }
+        const samples = flags.includes('--limit') ? ['--calibrate', images] : [];
+        if (samples.length && normalisation) samples.push('--normalisation', normalisation);
+        const made = await linnet(subcommand, source, ...flags, ...samples, '-o', join(folder, 'model'));
+        const before = made.weights_bytes_before ?? Infinity;
+        assert.ok(made.weights_bytes <= bytes * before, `${made.weights_bytes} bytes of ${before}`);
+        const error = await difference(made.model, made.model, folder);
+        assert.ok(error <= tolerance, `${error} of the range apart`);
+      }));
 }
 
 // One ends in a softmax, the other in logits; quantize has gone over it before.

@@ -14,7 +14,7 @@ endforeach()
 set_source_files_properties(${small_sources} PROPERTIES COMPILE_OPTIONS "-Oz;-flto")
 # Kernels that wait for memory, or are a small part of any model's time, and the threads' waiting: unrolling them would
 # only cost bytes.
-set(short batch_matmul copy dynamic_gemm kernel_table layer_norm pool quantized_windows reduce resize_bilinear row_chain softmax)
+set(short batch_matmul copy kernel_table layer_norm pool quantized_windows reduce resize_bilinear row_chain softmax)
 list(TRANSFORM short PREPEND ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/)
 list(TRANSFORM short APPEND .cc)
 list(APPEND short ${PROJECT_SOURCE_DIR}/src/runtime/team.cc ${PROJECT_SOURCE_DIR}/src/runtime/thread_pool.cc)
@@ -25,7 +25,8 @@ set_source_files_properties(${short} PROPERTIES COMPILE_OPTIONS "-Oz")
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/depthwise.cc
   ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/gemm.cc PROPERTIES COMPILE_OPTIONS "-O2")
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/program.cc
-  ${PROJECT_SOURCE_DIR}/src/vision/rows.cc PROPERTIES COMPILE_OPTIONS "-O2;-fno-unroll-loops")
+  ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/dynamic_gemm.cc ${PROJECT_SOURCE_DIR}/src/vision/rows.cc
+  PROPERTIES COMPILE_OPTIONS "-O2;-fno-unroll-loops")
 # -O0 is for clang's driver alone: it would run any wasm-opt on the path, and Debian's refuses relaxed SIMD.
 target_link_options(linnet_flags INTERFACE -O0)
 # A function that has one caller is still inlined; more inlining costs more bytes than it saves.

@@ -53,14 +53,11 @@ inline V load_partial(const float* p, int count) {
   std::memcpy(&v, p, static_cast<size_t>(count) * sizeof(float));
   return v;
 }
-// Up to kWidth of them.
-inline V load_lanes(const float* p, int count) {
-  return count == kWidth ? load(p) : load_partial(p, count);
-}
 inline void store_partial(float* p, V v, int count) {
   std::memcpy(p, &v, static_cast<size_t>(count) * sizeof(float));
 }
 
+// The same, of up to kWidth lanes.
 inline void store_lanes(float* p, V v, int count) {
   if (count == kWidth)
     store(p, v);

@@ -1,10 +1,9 @@
 // Maps from element to element, from or to codes. Vectors read past the end of codes, within kReadSlack.
-#include "backends/cpu/kernels/codes.h"
-
 #include <algorithm>
 
 #include "backends/cpu/kernel.h"
 #include "backends/cpu/params.h"
+#include "graph/quantization.h"
 #include "simd/dot.h"
 
 namespace linnet::cpu {
@@ -33,10 +32,10 @@ V load_real(const int8_t* p, VI zero, V scale) {
 struct Coder {
   V low, high;
   VI zero;
-  explicit Coder(const CodeRange& range)
-      : low(simd::splat(static_cast<float>(range.low - range.zero_point))),
-        high(simd::splat(static_cast<float>(range.high - range.zero_point))),
-        zero(simd::splat_integer(range.zero_point)) {}
+  explicit Coder(const CodeMapParams& p)
+      : low(simd::splat(static_cast<float>(p.low - p.zero))),
+        high(simd::splat(static_cast<float>(p.high - p.zero))),
+        zero(simd::splat_integer(p.zero)) {}
   VI operator()(V value) const {
     return simd::round_to_integer(simd::min(high, simd::max(low, value))) + zero;
   }
@@ -44,25 +43,22 @@ struct Coder {
 
 }  // namespace
 
-void write_codes(const float* x, uint32_t count, float scale, const CodeRange& range, int8_t* out) {
-  const Coder code(range);
-  const simd::CodeLimits limits(range.low, range.high);
-  for (uint32_t i = 0; i < count; i += kStep) {
-    V values[2];
-    for (int v = 0; v < 2; ++v) {
-      const int lanes = std::clamp(static_cast<int>(count - i) - v * kWidth, 0, kWidth);
-      values[v] = simd::load_lanes(x + i + v * kWidth, lanes) * scale;
-    }
-    simd::store_codes(out + i, {code(values[0]), code(values[1])}, limits,
-                      static_cast<int>(std::min(kStep, count - i)));
-  }
-}
-
 void quantize(const Memory& memory, const uint32_t* words, Range range, std::byte*) {
   const auto p = read_params<CodeMapParams>(words);
-  const uint32_t first = range.begin * kCodeMapUnit;
-  write_codes(memory.at<float>(p.x) + first, std::min(range.end * kCodeMapUnit, p.elements) - first,
-              p.x_scale, {p.zero, p.low, p.high}, memory.at<int8_t>(p.out) + first);
+  const float* x = memory.at<float>(p.x);
+  int8_t* out = memory.at<int8_t>(p.out);
+  const Coder code(p);
+  const simd::CodeLimits limits(p.low, p.high);
+  const V scale = simd::splat(p.x_scale);
+  for_each_step(p, range, [&](uint32_t i, int count) {
+    V values[2];
+    for (int v = 0; v < 2; ++v) {
+      const int lanes = std::clamp(count - v * kWidth, 0, kWidth);
+      values[v] =
+          lanes == kWidth ? simd::load(x + i + v * kWidth) : simd::load_partial(x + i + v * kWidth, lanes);
+    }
+    simd::store_codes(out + i, {code(values[0] * scale), code(values[1] * scale)}, limits, count);
+  });
 }
 
 void dequantize(const Memory& memory, const uint32_t* words, Range range, std::byte*) {
@@ -74,7 +70,11 @@ void dequantize(const Memory& memory, const uint32_t* words, Range range, std::b
   for_each_step(p, range, [&](uint32_t i, int count) {
     for (int v = 0; v < 2; ++v) {
       const V value = load_real(x + i + v * kWidth, zero, scale);
-      simd::store_lanes(out + i + v * kWidth, value, std::clamp(count - v * kWidth, 0, kWidth));
+      const int lanes = std::clamp(count - v * kWidth, 0, kWidth);
+      if (lanes == kWidth)
+        simd::store(out + i + v * kWidth, value);
+      else
+        simd::store_partial(out + i + v * kWidth, value, lanes);
     }
   });
 }
@@ -84,8 +84,7 @@ void quantized_add(const Memory& memory, const uint32_t* words, Range range, std
   const int8_t* a = memory.at<int8_t>(p.x);
   const int8_t* b = memory.at<int8_t>(p.other);
   int8_t* out = memory.at<int8_t>(p.out);
-  const CodeRange codes_of_result{p.zero, p.low, p.high};
-  const Coder code(codes_of_result);
+  const Coder code(p);
   const simd::CodeLimits limits(p.low, p.high);
   const VI a_zero = simd::splat_integer(p.x_zero), b_zero = simd::splat_integer(p.other_zero);
   const V a_scale = simd::splat(p.x_scale), b_scale = simd::splat(p.other_scale);

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <bit>
 
-#include "backends/cpu/kernels/codes.h"
 #include "backends/cpu/kernels/quantized_gemm.h"
+#include "graph/quantization.h"
 
 namespace linnet::cpu {
 
@@ -18,17 +18,39 @@ struct RowScale {
   int32_t zero_point;
 };
 
-RowScale write_row(const float* x, uint32_t depth, int8_t* codes) {
-  V low{}, high{}, zeros{};  // of the last, only whether they are NaN counts
-  for (uint32_t c = 0; c < depth; c += kWidth) {
-    const V value = simd::load_lanes(x + c, static_cast<int>(std::min<uint32_t>(kWidth, depth - c)));
-    low = simd::min(low, value);
-    high = simd::max(high, value);
-    zeros += value * 0;
+// Of the elements seen so far.
+struct Extremes {
+  V low{}, high{};
+  V zeros{};  // NaN where one is not finite
+  void add(V x) {
+    low = simd::min(low, x);
+    high = simd::max(high, x);
+    zeros = simd::multiply_add(x, V{}, zeros);
   }
-  const RowQuantization row = row_quantization_of(__builtin_reduce_min(low), __builtin_reduce_max(high),
-                                                  std::bit_cast<float>(__builtin_reduce_or((VI)zeros)));
-  write_codes(x, depth, row.inverse, CodeRange{.zero_point = row.zero_point}, codes);
+};
+
+RowScale write_row(const float* x, uint32_t depth, int8_t* codes) {
+  Extremes extremes;
+  uint32_t c = 0;
+  for (; c + kWidth <= depth; c += kWidth) extremes.add(simd::load(x + c));
+  if (c < depth) extremes.add(simd::load_partial(x + c, static_cast<int>(depth - c)));
+  const RowQuantization row =
+      row_quantization_of(__builtin_reduce_min(extremes.low), __builtin_reduce_max(extremes.high),
+                          std::bit_cast<float>(__builtin_reduce_or((VI)extremes.zeros)));
+  // Codes beyond the limits can only be those of a row that is not finite, or a hair away.
+  const simd::CodeLimits limits(0, kMaxCode);
+  const VI origin = simd::rounding_origin(row.zero_point);
+  const auto code = [&](V value) { return simd::round_to_integer(value * row.inverse, origin); };
+  constexpr uint32_t kStep = 2 * kWidth;
+  for (c = 0; c + kStep <= depth; c += kStep)
+    simd::store_codes(codes + c, {code(simd::load(x + c)), code(simd::load(x + c + kWidth))}, limits);
+  if (c < depth) {
+    const auto count = static_cast<int>(depth - c);
+    const auto lanes = [&](int first) {
+      return simd::load_partial(x + c + first, std::clamp(count - first, 0, kWidth));
+    };
+    simd::store_codes(codes + c, {code(lanes(0)), code(lanes(kWidth))}, limits, count);
+  }
   return {row.scale, row.zero_point};
 }
 
@@ -39,13 +61,15 @@ void finish_row(const RowScale& row, const DynamicGemmParams& p, const Memory& m
   const float* scale = memory.at<float>(p.scale);
   const float* bias = memory.at<float>(p.bias);
   const V low = simd::splat(p.low), high = simd::splat(p.high);
-  for (uint32_t c = columns.begin; c < columns.end; c += kWidth) {
-    const int lanes = static_cast<int>(std::min<uint32_t>(kWidth, columns.end - c));
-    const VI sums =
-        (VI)simd::load_lanes(out + c, lanes) - simd::load_integers(column_sums + c) * row.zero_point;
+  const auto finished = [&](uint32_t c, V raw) {
+    const VI sums = (VI)raw - simd::load_integers(column_sums + c) * row.zero_point;
     const V value = simd::to_float(sums) * (simd::load(scale + c) * row.scale) + simd::load(bias + c);
-    simd::store_lanes(out + c, simd::min(simd::max(value, low), high), lanes);
-  }
+    return simd::min(simd::max(value, low), high);
+  };
+  uint32_t c = columns.begin;
+  for (; c + kWidth <= columns.end; c += kWidth) simd::store(out + c, finished(c, simd::load(out + c)));
+  const auto lanes = static_cast<int>(columns.end - c);
+  if (lanes > 0) simd::store_partial(out + c, finished(c, simd::load_partial(out + c, lanes)), lanes);
 }
 
 }  // namespace

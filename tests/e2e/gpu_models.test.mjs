@@ -15,7 +15,7 @@ let browser, server, page;
 
 before(async () => {
   browser = await launch({ flags: gpuFlags });
-  server = await startServer({ documents: modelDocuments('/small', smallClassifier()), mounts: [['/made/', made]] });
+  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier()), ...modelDocuments('/loop', loop) }, mounts: [['/made/', made]] });
   page = await openPackagePage(browser, server.url);
 });
 after(async () => {
@@ -105,6 +105,57 @@ for (const backend of ['webgpu', 'webgl2'])
     assert.ok(nodes.some(({ ms }) => ms > 0));
     assert.equal(nodes.reduce((sum, node) => sum + node.macs, 0), macs);
     assert.deepEqual(nodes[0].output, [1, 24, 24, 16]);
+  });
+
+// A counter and its halves: results become the next run's inputs where they lie.
+const loop = {
+  json: {
+    format: 'graph-model',
+    modelTopology: {
+      node: [
+        { name: 'state', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { dim: [{ size: '1' }, { size: '1030' }] } } } },
+        { name: 'step', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { dim: [{ size: '1' }, { size: '1030' }] } } } },
+        { name: 'next', op: 'AddV2', input: ['state', 'step'], attr: { T: { type: 'DT_FLOAT' } } },
+        { name: 'product', op: 'Mul', input: ['next', 'step'], attr: { T: { type: 'DT_FLOAT' } } },
+      ],
+    },
+    weightsManifest: [],
+    signature: {
+      inputs: { state: { name: 'state:0', dtype: 'DT_FLOAT' }, step: { name: 'step:0', dtype: 'DT_FLOAT' } },
+      outputs: { next: { name: 'next:0', dtype: 'DT_FLOAT' }, product: { name: 'product:0', dtype: 'DT_FLOAT' } },
+    },
+  },
+  weights: new Uint8Array(0),
+};
+
+for (const backend of ['wasm', 'webgpu', 'webgl2'])
+  test(`kept results become inputs on ${backend}`, async () => {
+    const found = await page.evaluate(async (backend) => {
+      const model = await linnet.loadModel('/loop/', { backend });
+      const step = Float32Array.from({ length: 1030 }, (_, i) => i);
+      let state = new Float32Array(1030).fill(1);
+      for (let i = 0; i < 5; ++i) {
+        const { next, product } = await model.runKept({ state, step });
+        await product.dispose();
+        if (i > 0) await state.dispose();
+        state = next;
+      }
+      const { keptTensors: alive } = await model.heap();
+      const read = [...(await state.read())];
+      // Read back or not, it is the same tensor.
+      const { product } = await model.run({ state, step });
+      await state.dispose();
+      const { keptTensors: left } = await model.heap();
+      const gone = await state.read().catch((error) => error.code);
+      const wrong = await model.run({ state: { ...state }, step }).catch((error) => error.code);
+      await model.dispose();
+      return { alive, left, read, product: [...product], gone, wrong, shape: state.shape };
+    }, backend);
+    assert.deepEqual(found.shape, [1, 1030]);
+    assert.deepEqual([found.alive, found.left, found.gone, found.wrong], [1, 0, 'Disposed', 'TypeMismatch']);
+    assert.deepEqual(found.read, Array.from({ length: 1030 }, (_, i) => 1 + 5 * i));
+    assert.deepEqual(found.product, Array.from({ length: 1030 }, (_, i) => (1 + 6 * i) * i));
+    assert.deepEqual(page.problems, []);
   });
 
 for (const backend of ['webgpu', 'webgl2']) {

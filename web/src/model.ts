@@ -1,7 +1,7 @@
 import type { Runner } from './channel.js';
 import { LinnetError } from './errors.js';
 import { imageOptionsOf, planImage } from './image_plan.js';
-import type { LoadReply, RunReply } from './protocol.js';
+import type { LoadReply, Replies, RunReply } from './protocol.js';
 import { arrayOver, bytesOf, orderInputs } from './tensors.js';
 import type {
   Backend,
@@ -10,7 +10,9 @@ import type {
   ImageInput,
   ImageOptions,
   MemoryFigures,
+  KeptTensor,
   NamedArrays,
+  NamedInputs,
   NodeTime,
   RunOptions,
   TensorInfo,
@@ -52,6 +54,7 @@ export class Model {
   #disposal: Promise<void> | null = null;
   // Goes to the worker with the inputs and comes back with the outputs.
   #inputBuffer: ArrayBuffer | null = null;
+  readonly #kept = new WeakMap<KeptTensor, number>();
 
   /** @internal */
   constructor(
@@ -73,17 +76,17 @@ export class Model {
    * One inference. Takes the only input's elements, or all inputs by name; gives the outputs by name. The arrays given
    * stay with the caller and may be changed once this has returned its promise. Calls run one after the other.
    */
-  run(inputs: TypedArray | NamedArrays, options: RunOptions = {}): Promise<NamedArrays> {
-    const checked = this.#attempt(() => ({
-      arrays: orderInputs(this.inputs, inputs),
-      outputs: this.#recycle(options.recycle),
-    }));
-    if (checked instanceof LinnetError) return Promise.reject(checked);
-    const { arrays, outputs } = checked;
-    const buffer = this.#pack(arrays);
-    return this.#enqueue(async () =>
-      this.#finish(await this.channel.ask<'run'>({ type: 'run', input: buffer, outputs }, [buffer, ...outputs])),
-    );
+  run(inputs: TypedArray | NamedInputs, options: RunOptions = {}): Promise<NamedArrays> {
+    return this.#run(inputs, options, false).then((reply) => this.#named(reply));
+  }
+
+  /**
+   * The same with outputs that stay where they were computed, on the GPU where that is the backend: nothing is read back.
+   * They can be inputs of later runs of this model, and are to be disposed of. Not with the backend auto.
+   */
+  async runKept(inputs: TypedArray | NamedInputs): Promise<Record<string, KeptTensor>> {
+    const { kept } = await this.#run(inputs, {}, true);
+    return Object.fromEntries(this.outputs.map((output, i) => [output.name, this.#keptTensor(output, kept[i]!)]));
   }
 
   /**
@@ -107,7 +110,7 @@ export class Model {
       const transfer: Transferable[] = [...checked.outputs];
       if (!(ready instanceof ImageData)) transfer.push(ready);
       return await this.#enqueue(async () =>
-        this.#finish(await this.channel.ask<'image'>({ type: 'image', image: ready, ...checked }, transfer)),
+        this.#named(this.#finish(await this.channel.ask<'image'>({ type: 'image', image: ready, ...checked }, transfer))),
       );
     } catch (error) {
       // What never reached the worker is closed here: a camera waits for its frames.
@@ -222,13 +225,47 @@ export class Model {
     });
   }
 
-  #finish(reply: RunReply): NamedArrays {
+  #run(inputs: TypedArray | NamedInputs, { recycle }: RunOptions, keep: boolean): Promise<RunReply> {
+    const isKept = (value: unknown): value is KeptTensor => this.#kept.has(value as KeptTensor);
+    const checked = this.#attempt(() => ({
+      given: orderInputs(this.inputs, inputs, isKept),
+      outputs: this.#recycle(recycle),
+    }));
+    if (checked instanceof LinnetError) return Promise.reject(checked);
+    const { given, outputs } = checked;
+    const input = this.#pack(given.map((each, i) => (isKept(each) ? new Uint8Array(bytesOf(this.inputs[i]!)) : each)));
+    const fed = given.some(isKept) ? given.map((each) => (isKept(each) ? this.#kept.get(each)! : null)) : null;
+    return this.#enqueue(async () =>
+      this.#finish(await this.channel.ask<'run'>({ type: 'run', input, outputs, fed, keep }, [input, ...outputs])),
+    );
+  }
+
+  #keptTensor({ name, dtype, shape }: TensorInfo, tensor: number): KeptTensor {
+    const ask = <T extends 'read' | 'drop'>(type: T) => this.#enqueue(() => this.channel.ask<'read' | 'drop'>({ type, tensor }));
+    const made: KeptTensor = {
+      name,
+      dtype,
+      shape,
+      read: async () => arrayOver(made, ((await ask('read')) as Replies['read']).bytes),
+      dispose: async () => {
+        await ask('drop');
+      },
+    };
+    this.#kept.set(made, tensor);
+    return made;
+  }
+
+  #finish(reply: RunReply): RunReply {
     if (reply.input) this.#inputBuffer = reply.input;
     this.#timing = reply.timing;
     this.#threads = reply.threads;
     if (reply.totalBytes !== this.#memory.total) this.#memory = { ...this.#memory, total: reply.totalBytes };
+    return reply;
+  }
+
+  #named({ outputs }: RunReply): NamedArrays {
     const named: NamedArrays = {};
-    this.outputs.forEach((output, i) => (named[output.name] = arrayOver(output, reply.outputs[i]!)));
+    this.outputs.forEach((output, i) => (named[output.name] = arrayOver(output, outputs[i]!)));
     return named;
   }
 }

@@ -37,6 +37,10 @@ export interface RunRequest {
   readonly outputs: readonly ArrayBuffer[];
   /** Leaves the inputs as they were before, for images that fill one of several. */
   readonly aside?: boolean;
+  /** By input the number of the kept tensor that it is, or null. */
+  readonly fed?: readonly (number | null)[] | null;
+  /** Keeps the outputs where they are, in place of sending them. */
+  readonly keep?: boolean;
 }
 
 export interface ImageRequest {
@@ -61,6 +65,9 @@ export type Request =
   | RunRequest
   | ImageRequest
   | ProfileRequest
+  /** The bytes of a kept tensor; or lets go of it. */
+  | { readonly type: 'read'; readonly tensor: number }
+  | { readonly type: 'drop'; readonly tensor: number }
   | { readonly type: 'heap' }
   | { readonly type: 'close' };
 
@@ -80,6 +87,8 @@ export interface LoadReply {
 
 export interface RunReply {
   readonly outputs: readonly ArrayBuffer[];
+  /** The numbers of the outputs that were kept. */
+  readonly kept: readonly number[];
   readonly input: ArrayBuffer | null;
   readonly timing: Timing;
   readonly threads: number;
@@ -91,6 +100,8 @@ export interface Replies {
   run: RunReply;
   image: RunReply;
   profile: readonly NodeTime[];
+  read: { readonly bytes: ArrayBuffer };
+  drop: HeapFigures;
   heap: HeapFigures;
   close: HeapFigures;
 }

@@ -1,6 +1,6 @@
 // Typed arrays against the tensors of a model.
 import { LinnetError } from './errors.js';
-import type { DType, NamedArrays, TensorInfo, TypedArray } from './types.js';
+import type { DType, NamedInputs, TensorInfo, TypedArray } from './types.js';
 
 const arrayTypes = {
   f32: Float32Array,
@@ -25,9 +25,16 @@ export function arrayOver(tensor: TensorInfo, buffer: ArrayBuffer): TypedArray {
 
 const describe = ({ name, dtype, shape }: TensorInfo) => `'${name}' (${dtype} [${shape.join(',')}])`;
 
-/** The arrays in the order of `inputs`. Fails unless there is exactly one for each, of its type and length. */
-export function orderInputs(inputs: readonly TensorInfo[], given: TypedArray | NamedArrays): TypedArray[] {
-  let named: NamedArrays;
+/**
+ * What is given in the order of `inputs`: arrays, or kept tensors that `isKept` knows. Fails unless there is exactly one
+ * for each, of its type and length.
+ */
+export function orderInputs<T extends TensorInfo = never>(
+  inputs: readonly TensorInfo[],
+  given: TypedArray | NamedInputs,
+  isKept: (value: unknown) => value is T = (_): _ is T => false,
+): (TypedArray | T)[] {
+  let named: NamedInputs;
   if (ArrayBuffer.isView(given)) {
     if (inputs.length !== 1)
       throw new LinnetError('InvalidArgument', `the model has ${inputs.length} inputs; name them: ${inputs.map(describe).join(', ')}`);
@@ -44,6 +51,7 @@ export function orderInputs(inputs: readonly TensorInfo[], given: TypedArray | N
     const array = named[input.name];
     const type = arrayTypes[input.dtype];
     if (array === undefined) throw new LinnetError('InvalidArgument', `input ${describe(input)} is missing`);
+    if (isKept(array) && array.dtype === input.dtype && elementsOf(array) === elementsOf(input)) return array;
     if (!(array instanceof type))
       throw new LinnetError('TypeMismatch', `input ${describe(input)} takes a ${type.name}`);
     if (array.length !== elementsOf(input))

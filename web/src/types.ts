@@ -13,6 +13,16 @@ export interface TensorInfo {
 
 export type NamedArrays = Record<string, TypedArray>;
 
+/** An output that stays where it was computed, until it is disposed of or its model is. */
+export interface KeptTensor extends TensorInfo {
+  /** Its elements, which are read back now. */
+  read(): Promise<TypedArray>;
+  dispose(): Promise<void>;
+}
+
+/** What a model's inputs may be: arrays, and tensors that the same model has kept. */
+export type NamedInputs = Record<string, TypedArray | KeptTensor>;
+
 /** What computes a model. */
 export type Backend = 'wasm' | 'webgl2' | 'webgpu';
 
@@ -78,6 +88,8 @@ export interface HeapFigures {
   readonly peakBytes: number;
   /** Models and sessions that are open. */
   readonly liveHandles: number;
+  /** Kept tensors that have not been disposed of. */
+  readonly keptTensors: number;
 }
 
 /** Milliseconds of the latest run, by the worker's clock. */

@@ -5,7 +5,7 @@ import type { LoadRequest } from '../protocol.js';
 import type { NodeTime } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
-import type { CpuRunner, GpuHost } from './host.js';
+import type { CpuRunner, GpuHost, KeptOutput } from './host.js';
 import { profileNodes } from './profile.js';
 
 /** What the worker runs in place of a session of the engine. */
@@ -14,8 +14,10 @@ export interface GpuModel {
   readonly session: number;
   readonly description: SessionDescription;
   readonly precision: 'f32' | 'f16';
-  /** One inference on the inputs as that session holds them. */
-  readonly run: (outputs: readonly Uint8Array[]) => Promise<void>;
+  /** One inference on the inputs as that session holds them, but those `fed`. Reads outputs back unless null. */
+  readonly run: (outputs: readonly Uint8Array[] | null, fed?: readonly boolean[]) => Promise<void>;
+  /** Keeps an output of the last run on the GPU. */
+  readonly keep: (output: number) => KeptOutput;
   /** Where the time of so many runs on those inputs goes. */
   readonly profile: (runs: number) => Promise<NodeTime[]>;
   readonly destroy: () => void;
@@ -125,7 +127,8 @@ export async function openOnGpu(
         weights: plan.weightsBytes,
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
-      run: (outputs) => replay.run(inputBytes(), outputs),
+      run: (outputs, fed) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] ? null : bytes)) : inputBytes(), outputs),
+      keep: (output) => replay.keep(output),
       profile: async (runs) => {
         // Puts the inputs in.
         await replay.run(inputBytes(), plan.outputs.map(({ bytes }) => new Uint8Array(bytes)));

@@ -13,10 +13,20 @@ export interface CpuRunner {
 /** Gives the packed bytes of a piece of the weights, good until the next one. */
 export type Pack = (piece: number) => Uint8Array<ArrayBuffer>;
 
+/** An output that stays where it was computed. */
+export interface KeptOutput {
+  /** Makes it the input of the next run; false where only its bytes can be. */
+  readonly feed: (input: number) => boolean;
+  readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
+  readonly destroy: () => void;
+}
+
 /** A plan in place. */
 export interface Replay {
-  /** One inference: puts the inputs' bytes in, and the outputs' into `outputs`. */
-  readonly run: (inputs: readonly Uint8Array<ArrayBuffer>[], outputs: readonly Uint8Array[]) => Promise<void>;
+  /** One inference: puts the inputs' bytes in, but for null, and the outputs' into `outputs`, unless null. */
+  readonly run: (inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null) => Promise<void>;
+  /** Keeps an output of the last run beyond the next. */
+  readonly keep: (output: number) => KeptOutput;
   /** Milliseconds of each step in one run on the inputs as they are. */
   readonly profile: () => Promise<Float64Array>;
   /** Whether a profile waits for each step, which takes time too, for want of a clock on the GPU. */

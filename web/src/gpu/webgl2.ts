@@ -2,12 +2,11 @@
 // and draws as the words say, and reads back the outputs alone.
 import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
-import type { DType } from '../types.js';
 import type { GpuPlan, GpuTexture } from './compiler.js';
-import { type CpuRunner, emulated, type GpuHost, type Pack, type Replay } from './host.js';
+import { type CpuRunner, emulated, type GpuHost, type KeptOutput, type Pack, type Replay } from './host.js';
+import { type Elements, type Format, formatOf } from './webgl2_format.js';
 
 type Gl = WebGL2RenderingContext;
-type Elements = Float32Array | Int32Array | Uint8Array | Int8Array;
 
 // Not among the types.
 interface TimerQueries {
@@ -20,36 +19,6 @@ const weightsUnit = 15;
 
 const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 const lostError = () => new LinnetError('DeviceLost', 'the WebGL2 context was lost');
-
-/** How texels of a type lie on both sides. Results are read back as four words a texel. */
-interface Format {
-  readonly internal: readonly number[]; // by lanes
-  readonly external: readonly number[];
-  readonly type: number;
-  readonly readFormat: number;
-  readonly readType: number;
-  readonly view: new (buffer: ArrayBuffer, offset: number, length: number) => Elements;
-}
-
-function formatOf(gl: Gl, dtype: DType, half: boolean): Format {
-  const floats = { external: [0, gl.RED, gl.RG, gl.RGB, gl.RGBA], readFormat: gl.RGBA, readType: gl.FLOAT };
-  const whole = { external: [0, 0, 0, 0, gl.RGBA_INTEGER], readFormat: gl.RGBA_INTEGER };
-  const only = (format: number) => [0, 0, 0, 0, format];
-  switch (dtype) {
-    case 'f32':
-      // Images come as they are; what is drawn is half as exact where the device draws nothing better.
-      return { ...floats, internal: [0, gl.R32F, gl.RG32F, gl.RGB32F, half ? gl.RGBA16F : gl.RGBA32F], type: gl.FLOAT, view: Float32Array };
-    case 'f16':
-      // Only shaders meet it.
-      return { ...floats, internal: only(gl.RGBA16F), type: gl.FLOAT, view: Float32Array };
-    case 'i32':
-      return { ...whole, internal: only(gl.RGBA32I), type: gl.INT, readType: gl.INT, view: Int32Array };
-    case 'i8':
-      return { ...whole, internal: only(gl.RGBA8I), type: gl.BYTE, readType: gl.INT, view: Int8Array };
-    default:
-      return { ...whole, internal: only(gl.RGBA8UI), type: gl.UNSIGNED_BYTE, readType: gl.UNSIGNED_INT, view: Uint8Array };
-  }
-}
 
 /** Opens a context of its own. Rejects with UnsupportedHost where there is none that can draw numbers. */
 export async function openWebGl2(): Promise<GpuHost> {
@@ -147,22 +116,60 @@ export class WebGl2Replay implements Replay {
     return replay;
   }
 
-  async run(inputs: readonly Uint8Array<ArrayBuffer>[], outputs: readonly Uint8Array[]): Promise<void> {
+  async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null): Promise<void> {
     const { gl, plan } = this;
     if (gl.isContextLost()) throw lostError();
-    for (let i = 0; i < inputs.length; ++i) this.#upload(plan.inputs[i]!.place, inputs[i]!);
+    for (let i = 0; i < inputs.length; ++i) if (inputs[i]) this.#upload(plan.inputs[i]!.place, inputs[i]!);
     this.#bindWeights();
     const code = plan.words;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
       if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) await this.#runOnCpu(code[at + 1]!);
       else this.#draw(at);
     }
+    if (!outputs) return gl.flush();
     let bytes = 0;
-    for (const { place } of plan.outputs) bytes = this.#download(place, bytes);
+    for (const { place } of plan.outputs) bytes = this.#download(this.#surfaces[place / 4]!, bytes);
     await this.#finished();
     bytes = 0;
-    for (let i = 0; i < outputs.length; ++i) bytes = this.#take(plan.outputs[i]!.place, bytes, outputs[i]!);
+    for (let i = 0; i < outputs.length; ++i) bytes = this.#take(this.#surfaces[plan.outputs[i]!.place / 4]!, bytes, outputs[i]!);
     if (gl.isContextLost()) throw lostError();
+  }
+
+  keep(output: number): KeptOutput {
+    const { gl, plan } = this;
+    const port = plan.outputs[output]!;
+    const from = this.#surfaces[port.place / 4]!;
+    // Rows that hold elements; those of other tensors in the same texture need not be kept.
+    const rows = Math.ceil(port.shape.reduce((count, size) => count * size, 1) / 4 / from.width) || 1;
+    const kept = this.#surface({ ...from, height: rows }, from.format);
+    const copy = (source: Surface, to: Surface) => {
+      gl.bindFramebuffer(gl.FRAMEBUFFER, source.frame);
+      gl.activeTexture(gl.TEXTURE0);
+      gl.bindTexture(gl.TEXTURE_2D_ARRAY, to.texture);
+      this.#bound[0] = -1;
+      gl.copyTexSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, 0, 0, 0, from.width, rows);
+    };
+    copy(from, kept);
+    return {
+      feed: (input) => {
+        const to = this.#surfaces[plan.inputs[input]!.place / 4]!;
+        if (to.lanes !== 4 || to.width !== from.width || to.height < rows) return false;
+        copy(kept, to);
+        return true;
+      },
+      read: async () => {
+        const bytes = new Uint8Array(port.bytes);
+        this.#download(kept, 0);
+        await this.#finished();
+        this.#take(kept, 0, bytes);
+        if (gl.isContextLost()) throw lostError();
+        return bytes;
+      },
+      destroy: () => {
+        gl.deleteTexture(kept.texture);
+        gl.deleteFramebuffer(kept.frame);
+      },
+    };
   }
 
   /**
@@ -379,9 +386,8 @@ export class WebGl2Replay implements Replay {
   }
 
   // Has the rows of a texture that hold a result copied to the read-back's buffer at `at`; gives the end.
-  #download(place: number, at: number): number {
+  #download({ frame, width, height, format }: Surface, at: number): number {
     const { gl } = this;
-    const { frame, width, height, format } = this.#surfaces[place / 4]!;
     const end = at + 16 * width * height;
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, this.#readback);
     if (end > this.#readbackBytes) this.#growReadback();
@@ -399,9 +405,8 @@ export class WebGl2Replay implements Replay {
   }
 
   // Takes what #download has copied, once it is there.
-  #take(place: number, at: number, to: Uint8Array): number {
+  #take({ width, height, dtype }: Surface, at: number, to: Uint8Array): number {
     const { gl } = this;
-    const { width, height, dtype } = this.#surfaces[place / 4]!;
     if (dtype === 'f32' || dtype === 'i32') {
       gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, at, to);
     } else {
@@ -438,10 +443,10 @@ export class WebGl2Replay implements Replay {
   async #runOnCpu(number: number): Promise<number> {
     const { inputs, outputs } = this.plan.cpuParts[number]!;
     let at = 0;
-    for (const place of inputs) at = this.#download(place, at);
+    for (const place of inputs) at = this.#download(this.#surfaces[place / 4]!, at);
     await this.#finished();
     at = 0;
-    for (let i = 0; i < inputs.length; ++i) at = this.#take(inputs[i]!, at, this.cpu.input(number, i));
+    for (let i = 0; i < inputs.length; ++i) at = this.#take(this.#surfaces[inputs[i]! / 4]!, at, this.cpu.input(number, i));
     const start = performance.now();
     this.cpu.run(number);
     const taken = performance.now() - start;

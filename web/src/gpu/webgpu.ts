@@ -3,7 +3,7 @@
 import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
 import type { CpuPart, GpuPlan, GpuPort, GpuTarget } from './compiler.js';
-import { type CpuRunner, emulated, type GpuHost, type Pack, type Replay } from './host.js';
+import { type CpuRunner, emulated, type GpuHost, type KeptOutput, type Pack, type Replay } from './host.js';
 
 /** A device, and what plans are to know of its adapter. */
 export interface WebGpuDevice {
@@ -182,9 +182,9 @@ export class WebGpuReplay implements Replay {
   }
 
   /** One inference: puts the inputs' bytes in, and the outputs' into `outputs`. */
-  async run(inputs: readonly Uint8Array<ArrayBuffer>[], outputs: readonly Uint8Array[]): Promise<void> {
+  async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null): Promise<void> {
     const { device, plan } = this;
-    plan.inputs.forEach(({ place }, i) => this.#upload(place, inputs[i]!));
+    plan.inputs.forEach(({ place }, i) => inputs[i] && this.#upload(place, inputs[i]));
     let encoder = device.createCommandEncoder();
     let pass: GPUComputePassEncoder | null = null;
     let shader = -1;
@@ -208,6 +208,7 @@ export class WebGpuReplay implements Replay {
       }
     }
     pass?.end();
+    if (!outputs) return device.queue.submit([encoder.finish()]);
     let at = 0;
     for (const port of plan.outputs) {
       encoder.copyBufferToBuffer(this.#bufferOf(port), port.place, this.#readback, at, words(port.bytes));
@@ -221,6 +222,33 @@ export class WebGpuReplay implements Replay {
       at += mapped(bytes);
     });
     this.#readback.unmap();
+  }
+
+  keep(output: number): KeptOutput {
+    const { device, plan } = this;
+    const port = plan.outputs[output]!;
+    const size = words(port.bytes);
+    const kept = device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    const copy = (from: GPUBuffer, at: number, to: GPUBuffer, into: number) => {
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(from, at, to, into, size);
+      device.queue.submit([encoder.finish()]);
+    };
+    copy(this.#bufferOf(port), port.place, kept, 0);
+    return {
+      feed: (input) => {
+        copy(kept, 0, this.arena, plan.inputs[input]!.place);
+        return true;
+      },
+      read: async () => {
+        copy(kept, 0, this.#readback, 0);
+        await this.#map(this.#readback);
+        const bytes = new Uint8Array(this.#readback.getMappedRange(0, size).slice(0, port.bytes));
+        this.#readback.unmap();
+        return bytes;
+      },
+      destroy: () => kept.destroy(),
+    };
   }
 
   /**

@@ -79,10 +79,12 @@ export class Ladder implements Runner {
   }
 
   async ask<T extends Request['type']>(request: Extract<Request, { type: T }>, transfer: Transferable[] = []): Promise<Replies[T]> {
+    // What one backend keeps, another does not have.
+    if ('keep' in request && (request.keep || request.fed))
+      throw new LinnetError('InvalidArgument', 'only a model loaded with a certain backend keeps tensors');
     if (request.type === 'run' || request.type === 'image')
       return (await this.#answer(request as RunRequest | ImageRequest, transfer)) as Replies[T];
-    const profiled = request.type === 'profile' && this.backend === 'webgpu';
-    const rung = this.#rungs[profiled ? this.#active : wasm];
+    const rung = this.#rungs[request.type === 'profile' ? this.#active : wasm];
     if (!rung) throw this.#unanswered();
     return rung.ask<T>(request, transfer);
   }

@@ -293,7 +293,7 @@ export class Engine {
     this.#must((e) => e.close(handle));
   }
 
-  heap(): HeapFigures {
+  heap(): Omit<HeapFigures, 'keptTensors'> {
     const mark = this.#call((e) => e.heap_mark());
     return {
       allocations: this.#f64(mark + HeapMark.allocations),

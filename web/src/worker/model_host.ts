@@ -1,6 +1,7 @@
 // One model's engine and what it answers, in whatever thread this runs.
 import { LinnetError, toLinnetError } from '../errors.js';
 import type { GpuModel, OpenGpu } from '../gpu/backend.js';
+import type { KeptOutput } from '../gpu/host.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
@@ -42,6 +43,8 @@ class Loaded {
   // Of a model with several inputs, all as they were given: a run may write over them, and an image fills one alone.
   readonly #kept: Uint8Array<ArrayBuffer> | null;
   #prepared = { key: '', address: 0 };
+  readonly #tensors = new Map<number, KeptOutput>();
+  #lastTensor = 0;
 
   private constructor(
     private readonly engine: Engine,
@@ -117,11 +120,29 @@ class Loaded {
     };
   }
 
-  run({ input, outputs, aside }: RunRequest): Promise<RunReply> {
+  async run({ input, outputs, aside, fed, keep }: RunRequest): Promise<RunReply> {
     this.engine.wake(this.session);
     this.#setInputs(input);
-    if (!aside) this.#keepInputs(input);
-    return this.#infer(input, outputs, 0);
+    if (!aside && !fed) this.#keepInputs(input);
+    const inPlace: boolean[] = [];
+    for (const [i, number] of (fed ?? []).entries()) {
+      if (number === null) continue;
+      const tensor = this.#tensor(number);
+      if ((inPlace[i] = tensor.feed(i))) continue;
+      const bytes = await tensor.read();
+      this.engine.bytes.set(bytes, this.description.inputs[i]!.address);
+    }
+    return this.#infer(input, keep ? null : outputs, 0, fed ? inPlace : undefined);
+  }
+
+  async read(number: number): Promise<Replies['read']> {
+    return { bytes: (await this.#tensor(number).read()).buffer };
+  }
+
+  drop(number: number): HeapFigures {
+    this.#tensor(number).destroy();
+    this.#tensors.delete(number);
+    return this.heap();
   }
 
   profile(input: ArrayBuffer, runs: number): NodeTime[] | Promise<NodeTime[]> {
@@ -153,17 +174,37 @@ class Loaded {
   }
 
   heap(): HeapFigures {
-    return this.engine.heap();
+    return { ...this.engine.heap(), keptTensors: this.#tensors.size };
   }
 
   close(): HeapFigures {
     this.destroy();
     this.engine.close(this.session);
-    return this.engine.heap();
+    return this.heap();
   }
 
   destroy(): void {
+    for (const tensor of this.#tensors.values()) tensor.destroy();
+    this.#tensors.clear();
     this.gpu?.destroy();
+  }
+
+  #tensor(number: number): KeptOutput {
+    const tensor = this.#tensors.get(number);
+    if (!tensor) throw new LinnetError('Disposed', 'the tensor has been disposed of');
+    return tensor;
+  }
+
+  // Keeps the outputs of the last run: on the GPU, or as copies in memory.
+  #keepOutputs(): number[] {
+    return this.description.outputs.map(({ address, bytes }, i) => {
+      const copied = (): KeptOutput => {
+        const copy = this.engine.bytes.slice(address, address + bytes) as Uint8Array<ArrayBuffer>;
+        return { feed: () => false, read: () => Promise.resolve(copy.slice()), destroy: () => {} };
+      };
+      this.#tensors.set(++this.#lastTensor, this.gpu ? this.gpu.keep(i) : copied());
+      return this.#lastTensor;
+    });
   }
 
   #keepInputs(input: ArrayBuffer): void {
@@ -184,21 +225,24 @@ class Loaded {
     }
   }
 
-  async #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[], prepare: number): Promise<RunReply> {
+  // Keeps the outputs where `outputs` is null. Inputs `fed` are on the GPU already.
+  async #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[] | null, prepare: number, fed?: readonly boolean[]): Promise<RunReply> {
     const start = performance.now();
-    const results = this.description.outputs.map(({ bytes }, i) => {
-      const given = outputs[i];
+    const results = this.description.outputs.slice(0, outputs ? Infinity : 0).map(({ bytes }, i) => {
+      const given = outputs?.[i];
       return given?.byteLength === bytes ? given : new ArrayBuffer(bytes);
     });
-    if (this.gpu) await this.gpu.run(results.map((buffer) => new Uint8Array(buffer)));
+    if (this.gpu) await this.gpu.run(outputs && results.map((buffer) => new Uint8Array(buffer)), fed);
     else this.engine.run(this.session);
     const run = performance.now() - start;
     if (!this.gpu)
-      this.description.outputs.forEach(({ address, bytes }, i) =>
-        new Uint8Array(results[i]!).set(this.engine.bytes.subarray(address, address + bytes)),
-      );
+      results.forEach((result, i) => {
+        const { address, bytes } = this.description.outputs[i]!;
+        new Uint8Array(result).set(this.engine.bytes.subarray(address, address + bytes));
+      });
     return {
       outputs: results,
+      kept: outputs ? [] : this.#keepOutputs(),
       input,
       timing: { prepare, run },
       threads: this.engine.threads(this.session),
@@ -217,7 +261,7 @@ export class ModelHost {
   async receive(request: Request): Promise<void> {
     try {
       const value = await this.#answer(request);
-      const transfer = 'timing' in value ? [...value.outputs, ...(value.input ? [value.input] : [])] : [];
+      const transfer = 'timing' in value ? [...value.outputs, ...(value.input ? [value.input] : [])] : 'bytes' in value ? [value.bytes] : [];
       this.send({ type: 'reply', value }, transfer);
     } catch (error) {
       const { code, detail } = toLinnetError(error, 'EngineFailed');
@@ -246,6 +290,10 @@ export class ModelHost {
         return loaded.runImage(request);
       case 'profile':
         return loaded.profile(request.input, request.runs);
+      case 'read':
+        return loaded.read(request.tensor);
+      case 'drop':
+        return loaded.drop(request.tensor);
       case 'heap':
         return loaded.heap();
       case 'close':

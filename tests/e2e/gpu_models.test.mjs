@@ -10,6 +10,8 @@ import { gpuFlags, launch, modelDocuments, nativeRun, openPackagePage, runInPage
 import { smallClassifier } from './small_models.mjs';
 
 const tolerance = 1e-3;
+// LINNET_PHOTOS=500 compares f16 with f32 on all photos, which takes minutes.
+const photoCount = Number(process.env.LINNET_PHOTOS ?? 30);
 const made = mkdtempSync(join(tmpdir(), 'linnet-gpus-'));
 let browser, server, page;
 
@@ -171,7 +173,7 @@ for (const backend of ['webgpu', 'webgl2']) {
     const skip = missing(join(modelsFolder, name)) || missing(imagesFolder);
     test(`${name} sees in f16 on ${backend} what it sees in f32`, { skip }, async () => {
       const { images } = JSON.parse(readFileSync(join(imagesFolder, 'labels.json'), 'utf8'));
-      const photos = Object.keys(images).sort().slice(0, 30);
+      const photos = Object.keys(images).sort().slice(0, photoCount);
       const [exact, half] = await page.evaluate(
         async ([url, names, backend]) => {
           const answers = [];
@@ -192,7 +194,7 @@ for (const backend of ['webgpu', 'webgl2']) {
       );
       assert.ok(half.arena < exact.arena);
       const same = half.best.filter((best, i) => best === exact.best[i]).length;
-      assert.ok(same >= 29, `${same} of 30 photos are seen as the same`);
+      assert.ok(same >= Math.floor(0.99 * photos.length), `${same} of ${photos.length} photos are seen as the same`);
     });
   }
 

@@ -4,13 +4,12 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <optional>
 
+#include "cli/calibration.h"
 #include "cli/classify_flags.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/model_writer.h"
-#include "cli/progress.h"
 #include "cli/views.h"
 #include "passes/pipeline.h"
 
@@ -36,19 +35,6 @@ struct Outcome {
   uint64_t bytes_before = 0;
   size_t samples = 0;
   double seconds = 0;
-};
-
-// A bar for each stage of the work.
-class Stages {
- public:
-  void show(const char* stage, size_t done, size_t total) {
-    if (done == 1 || !bar_) bar_.emplace(stage, total);
-    bar_->step();
-    if (done == total) bar_.reset();
-  }
-
- private:
-  std::optional<Progress> bar_;
 };
 
 double percent(int64_t part, int64_t whole) {

@@ -80,7 +80,9 @@ Result<void> quantize_weights(const Options& options, Graph& graph, const std::s
   const auto quantize_them = options.int8           ? quantize_model
                              : options.dynamic_int8 ? quantize_dynamically
                                                     : round_to_halves;
-  TRY_ASSIGN(outcome->report, quantize_them(graph, samples, quantizing));
+  auto report = quantize_them(graph, samples, quantizing);
+  if (!report && !samples.empty()) return std::unexpected(report.error().within(options.samples));
+  TRY_ASSIGN(outcome->report, std::move(report));
   if (options.dynamic_int8) outcome->left = layers_left(graph, outcome->report);
   for (const auto& [name, range] : graph.ranges) outcome->values += !range.dynamic;
   return {};
@@ -208,10 +210,7 @@ Result<int> quantize(const Options& options) {
     std::string metadata = source.model->metadata_json();
     TfjsExportOptions exporting;
     exporting.storage = [](const Graph&, ValueId) { return WeightStorage::Half; };
-    auto quantized = quantize_weights(options, graph, metadata, &outcome);
-    if (!quantized)
-      return std::unexpected(options.samples.empty() ? quantized.error()
-                                                     : quantized.error().within(options.samples));
+    TRY(quantize_weights(options, graph, metadata, &outcome));
     if (options.has_layers()) {
       metadata = with_ranges(metadata, graph.ranges);
       exporting.storage = codes_where_calibrated;

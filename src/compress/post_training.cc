@@ -17,13 +17,16 @@ namespace {
 // Samples by whose answers ranges and biases are chosen.
 constexpr size_t kJudged = 24;
 
-// Pointwise convolutions of fewer weights take longer over codes than in f32: making codes and scaling sums
-// costs more than the products save. Matrix products have few rows, and most of a model's bytes.
-constexpr int64_t kLeastPointwiseWeights = 12288;
+// Layers of more rows and fewer weights take longer over codes than in f32: making codes and scaling sums
+// costs more than the products save.
+constexpr int64_t kFewRows = 256;
+constexpr int64_t kManyWeights = 12288;
 
 bool is_worth_codes(const Graph& graph, const Node& node) {
-  return rows_are_quantizable(graph, node) &&
-         (node.op == Op::matmul || graph.value(node.inputs[1]).shape.elements() >= kLeastPointwiseWeights);
+  if (!rows_are_quantizable(graph, node)) return false;
+  const Shape& result = graph.value(node.outputs[0]).shape;
+  return result.elements() / result.back() <= kFewRows ||
+         graph.value(node.inputs[1]).shape.elements() >= kManyWeights;
 }
 
 Result<Tensor> to_nearest_codes(const Tensor& source, const WeightLayout& layout) {
@@ -52,13 +55,14 @@ class PostTraining {
     if (layers.empty())
       return fail(
           ErrorCode::InvalidArgument,
-          "the model has no matrix product of constant weights, and no 1x1 convolution of %lld weights",
-          static_cast<long long>(kLeastPointwiseWeights));
+          "the model has no matrix product and no 1x1 convolution of constant weights and at most %lld "
+          "rows, or at least %lld weights",
+          static_cast<long long>(kFewRows), static_cast<long long>(kManyWeights));
     TRY(round_weights(layers));
     for (const NodeId id : layers)
       graph_.ranges[graph_.value(graph_.node(id).outputs[0]).name] = {.dynamic = true};
     if (!samples_.empty()) {
-      TRY(check_samples(graph_, samples_));
+      TRY(check_samples(graph_, samples_, options_.names));
       TRY(choose_layers(layers));
       return std::move(report_);
     }
@@ -171,7 +175,7 @@ Result<QuantizeReport> round_to_halves(Graph& graph, const Samples& samples, con
   }
   QuantizeReport report;
   if (samples.empty()) return report;
-  TRY(check_samples(graph, samples));
+  TRY(check_samples(graph, samples, options.names));
   TRY_ASSIGN(const Judge judge, Judge::create(original, samples, samples.size(), options.threads));
   TRY_ASSIGN(report.deviation, judge.deviation_of(graph, options.labels));
   return report;

@@ -152,10 +152,10 @@ TEST(DynamicInt8, MarksProductsAndRoundsTheirWeights) {
   const Graph original = graph;
   const auto report = quantize_dynamically(graph, {}, {});
   ASSERT_TRUE(report) << error_of(report);
-  ASSERT_EQ(report->layers.size(), 1u);
-  EXPECT_EQ(report->layers[0].op, "matmul");
-  EXPECT_EQ(report->layers[0].weights, 30u);
-  const Ranges expected{{"l", {.dynamic = true}}};
+  ASSERT_EQ(report->layers.size(), 2u);
+  EXPECT_EQ(report->layers[0].op, "conv2d");
+  EXPECT_EQ(report->layers[1].weights, 30u);
+  const Ranges expected{{"p", {.dynamic = true}}, {"l", {.dynamic = true}}};
   EXPECT_EQ(graph.ranges, expected);
   const Samples samples = random_samples(graph, 16);
   auto judge = Judge::create(original, samples, 16, 1);
@@ -202,16 +202,19 @@ output %y)");
   EXPECT_NE(graph.node(0).inputs[1], graph.node(2).inputs[1]);
 }
 
-TEST(DynamicInt8, TakesWidePointwiseConvolutions) {
+TEST(DynamicInt8, LeavesManyRowsOfFewWeights) {
   Graph graph = simplified(R"(
-input %x: f32[1,3,3,128]
+input %x: f32[1,20,20,128]
 const %w: f32[1,1,128,96] = random(1)
 const %v: f32[1,1,96,127] = random(2)
+const %u: f32[127,3] = random(3)
 %a = conv2d(%x, %w)
-%y = conv2d(%a, %v)
+%b = conv2d(%a, %v)
+%m = reduce(%b) {mode=mean, axes=[1,2]}
+%y = matmul(%m, %u)
 output %y)");
   ASSERT_TRUE(quantize_dynamically(graph, {}, {}));
-  const Ranges expected{{"a", {.dynamic = true}}};
+  const Ranges expected{{"a", {.dynamic = true}}, {"y", {.dynamic = true}}};
   EXPECT_EQ(graph.ranges, expected);
 }
 
@@ -223,8 +226,8 @@ const %w: f32[3,3,3,8] = random(1)
 output %y)");
   EXPECT_EQ(
       error_of(quantize_dynamically(graph, {}, {})),
-      "invalid argument: the model has no matrix product of constant weights, and no 1x1 convolution of "
-      "12288 weights");
+      "invalid argument: the model has no matrix product and no 1x1 convolution of constant weights and "
+      "at most 256 rows, or at least 12288 weights");
 }
 
 // The range cuts half of what the layer reads; the bias gives the mean back.

@@ -10,7 +10,7 @@
 
 namespace linnet {
 
-Result<void> check_samples(const Graph& graph, const Samples& samples) {
+Result<void> check_samples(const Graph& graph, const Samples& samples, std::span<const std::string> names) {
   if (graph.inputs.size() != 1)
     return fail(ErrorCode::InvalidArgument, "the model has %zu inputs, one can be calibrated",
                 graph.inputs.size());
@@ -19,14 +19,15 @@ Result<void> check_samples(const Graph& graph, const Samples& samples) {
   bool varied = false;
   for (size_t i = 0; i < samples.size(); ++i) {
     const Tensor& sample = samples[i];
+    const std::string name = i < names.size() ? names[i] : "sample " + std::to_string(i);
     if (sample.dtype() != input.dtype || !(sample.shape() == input.shape))
-      return fail(ErrorCode::WrongSize, "sample %zu is %s%s, the input %s%s", i, dtype_name(sample.dtype()),
-                  sample.shape().to_string().c_str(), dtype_name(input.dtype),
+      return fail(ErrorCode::WrongSize, "%s is %s%s, the input %s%s", name.c_str(),
+                  dtype_name(sample.dtype()), sample.shape().to_string().c_str(), dtype_name(input.dtype),
                   input.shape.to_string().c_str());
     for (int64_t k = 0; k < input.shape.elements(); ++k) {
       const double element = sample.at(k);
       if (!std::isfinite(element))
-        return fail(ErrorCode::InvalidArgument, "sample %zu is not finite at element %lld", i,
+        return fail(ErrorCode::InvalidArgument, "%s is not finite at element %lld", name.c_str(),
                     static_cast<long long>(k));
       varied = varied || element != samples[0].at(0);
     }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -16,8 +17,10 @@ namespace linnet {
 using Samples = std::vector<Tensor>;
 
 // Samples for the only input of `graph`: there are some, of the right size, finite, and not all of them of
-// one value. Fails with InvalidArgument or WrongSize, naming the sample's number.
-Result<void> check_samples(const Graph& graph, const Samples& samples);
+// one value. Fails with InvalidArgument or WrongSize, naming the sample: by `names`, which may be
+// empty, or its number.
+Result<void> check_samples(const Graph& graph, const Samples& samples,
+                           std::span<const std::string> names = {});
 
 class SampleRunner {
  public:

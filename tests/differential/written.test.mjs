@@ -135,7 +135,7 @@ test('stories260k in dynamic int8 says nearly what it said, and runs in TensorFl
     const source = join(modelsFolder, 'stories260k');
     const golden = JSON.parse(await readFile(join(source, 'golden.json'), 'utf8'));
     const made = await linnet('quantize', source, '--dynamic-int8', '-o', join(folder, 'model'));
-    assert.ok(made.weights_bytes < 0.33 * made.weights_bytes_before, `${made.weights_bytes} bytes`);
+    assert.ok(made.weights_bytes < 0.35 * made.weights_bytes_before, `${made.weights_bytes} bytes`);
     const tokens = join(folder, 'tokens.npy');
     await writeFile(tokens, writeNpy([1, 128], Int32Array.from(golden.tokens)));
     const logits = join(folder, 'logits.npy');

@@ -37,7 +37,7 @@ function configOf(model, peer) {
 }
 
 /** What is known of the model, by Linnet itself, and where its int8 copy is when `int8` asks for one. */
-async function describe(server, name, int8) {
+async function describe(server, name, int8, keep) {
   const model = modelOf(name);
   const { inputs, figures } = await describeModel({
     server,
@@ -48,7 +48,7 @@ async function describe(server, name, int8) {
   if (other) throw new Error(`${name}: its input '${other.name}' is ${other.dtype}; only float32 can be measured`);
   const described = { ...model, inputs, macs: figures.macs };
   if (int8) say(`${name}: calibrating int8`);
-  return int8 ? { ...described, int8: await calibrate(described, topologyPath(join(modelsFolder, name))) } : described;
+  return int8 ? { ...described, int8: await calibrate(described, topologyPath(join(modelsFolder, name)), keep) } : described;
 }
 
 /** What is to be measured: one job for each model, number of threads and peer that can read it. */
@@ -152,7 +152,7 @@ async function run(options) {
     const models = [];
     for (const name of options.models) {
       try {
-        models.push(await describe(server, name, options.peers.some((peer) => peers[peer].format === 'tfjs_int8')));
+        models.push(await describe(server, name, options.peers.some((peer) => peers[peer].format === 'tfjs_int8'), options.keepInt8));
       } catch (error) {
         fail(`${name} cannot be measured: ${error.message.split('\n')[0]}`);
       }

@@ -13,10 +13,11 @@ const randomSamples = 32;
 
 /**
  * Calibrates `model` (its topology at `path`) on photos, or on random inputs where it takes none, and gives the path of
- * the copy below int8Folder, or null where there are no photos.
+ * the copy below int8Folder, or null where there are no photos. With `keep` a copy that is there is taken as it is.
  */
-export async function calibrate(model, path) {
+export async function calibrate(model, path, keep) {
   const folder = join(int8Folder, model.name);
+  if (keep && existsSync(join(folder, 'model.json'))) return `${model.name}/model.json`;
   rmSync(folder, { recursive: true, force: true });
   let samples = imagesFolder;
   const flags = ['--limit', `${model.photos ? photos : randomSamples}`];

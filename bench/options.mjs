@@ -44,6 +44,7 @@ export function parse(argv) {
         base: { type: 'string' },
         gpu: { type: 'boolean', default: false },
         check: { type: 'boolean', default: false },
+        'keep-int8': { type: 'boolean', default: false },
       },
     }));
   } catch (error) {
@@ -62,6 +63,7 @@ export function parse(argv) {
     package: resolve(values.package),
     base: values.base && resolve(values.base),
     check: values.check,
+    keepInt8: values['keep-int8'],
     // A slow model gets fewer runs; a fast one still reaches the browser's optimised code before it is timed.
     seconds: 4,
     warmUpRuns: gpu ? 3 : 5,

@@ -107,6 +107,9 @@ inline VI load_integers(const int32_t* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
+inline void store_integers(int32_t* p, VI v) {
+  std::memcpy(p, &v, sizeof v);
+}
 inline VI splat_integer(int32_t value) {
   return VI{} + value;
 }

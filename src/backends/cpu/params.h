@@ -147,8 +147,11 @@ struct DepthwiseParams {
   uint32_t has_epilogue;  // an elementwise program follows, over one row of raw results in scratch
 };
 
-// Windows of three rows have columns of so many taps, of which the last counts nothing.
-inline constexpr uint32_t kColumnTaps = 4;
+// The taps of a column of a square window that has a kernel of its own: of whole groups, the last ones count
+// nothing.
+constexpr uint32_t column_taps(uint32_t kernel) {
+  return kernel == 3 ? 4 : 8;
+}
 
 // As a depthwise convolution, over codes. Taps go column by column, `column_taps` to each; weights are i8,
 // [block of channels][group of taps][channel][tap], zero-filled; the bias is as a QuantizedGemm's.

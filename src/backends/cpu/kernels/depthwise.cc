@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "backends/cpu/kernels/program.h"
+#include "backends/cpu/kernels/rolling.h"
 #include "simd/simd.h"
 
 namespace linnet::cpu {
@@ -36,17 +37,6 @@ V clamp(V value, const Row& row) {
   return simd::min(simd::max(value, row.low), row.high);
 }
 
-V load_lanes(const float* at, int lanes) {
-  return lanes == kWidth ? simd::load(at) : simd::load_partial(at, lanes);
-}
-
-void store_lanes(float* at, V value, int lanes) {
-  if (lanes == kWidth)
-    simd::store(at, value);
-  else
-    simd::store_partial(at, value, lanes);
-}
-
 // Any kernel, one output pixel after another, and pixels outside the input left out.
 void any_pixel(const Row& row, uint32_t ox) {
   const DepthwiseParams& p = row.p;
@@ -61,10 +51,11 @@ void any_pixel(const Row& row, uint32_t ox) {
         const int32_t ix = left + static_cast<int32_t>(kx * p.dilation_x);
         if (static_cast<uint32_t>(ix) >= p.in_w) continue;
         const V w = simd::load(row.weights + static_cast<size_t>(ky * p.kernel_x + kx) * row.padded + c);
-        sum = simd::multiply_add(load_lanes(line + row.column(ix) + c, lanes), w, sum);
+        const float* at = line + row.column(ix) + c;
+        sum = simd::multiply_add(lanes == kWidth ? simd::load(at) : simd::load_partial(at, lanes), w, sum);
       }
     }
-    store_lanes(row.out + static_cast<size_t>(ox) * p.channels + c, clamp(sum, row), lanes);
+    simd::store_lanes(row.out + static_cast<size_t>(ox) * p.channels + c, clamp(sum, row), lanes);
   }
 }
 
@@ -72,76 +63,10 @@ void any_row(const Row& row) {
   for (uint32_t ox = 0; ox < row.p.out_w; ++ox) any_pixel(row, ox);
 }
 
-// So many outputs one after another, before the next channels: what they read stays in the first cache.
-constexpr int32_t kSegment = 32;
-
-// Outputs that lie `dilation` apart read columns as far apart: each of these phases is a row of its own.
-struct Phase {
-  int32_t first_column;  // that its first output reads; may be negative
-  int32_t step;          // from column to column
-  float* out;            // of its first output
-  size_t out_step;
-};
-
-// Neighbouring outputs whose last kStride columns all lie inside the input or all outside, or just one.
-template <int kKernel, int kStride>
-struct Run {
-  const float* at[kStride][kKernel];  // the first one's last columns
-  size_t steps[kKernel];              // of `at` from one output to the next
-  int32_t count;
-};
-
-// What outputs [begin, end) of a phase read.
-template <int kKernel, int kStride>
-struct Inputs {
-  static constexpr int kFirst = kKernel - kStride;
-  static constexpr int kMostRuns = 5;
-
-  const float* first[kFirst][kKernel];  // the first output's columns but for the last kStride
-  Run<kKernel, kStride> runs[kMostRuns];
-  int count = 0;
-  float* out;
-  size_t out_step;
-
-  Inputs(const Row& row, const Phase& phase, int32_t begin, int32_t end)
-      : out(phase.out + static_cast<size_t>(begin) * phase.out_step), out_step(phase.out_step) {
-    const auto width = static_cast<int32_t>(row.p.in_w);
-    const float* lines[kKernel];
-    for (int ky = 0; ky < kKernel; ++ky)
-      lines[ky] = row.line(row.y + ky * static_cast<int32_t>(row.p.dilation_y));
-    const auto read = [&](int32_t ix, const float*(&at)[kKernel]) {
-      const bool inside = ix >= 0 && ix < width;
-      for (int ky = 0; ky < kKernel; ++ky)
-        at[ky] = inside && lines[ky] != nullptr ? lines[ky] + row.column(ix) : row.zeros;
-      return inside;
-    };
-    int32_t ix = phase.first_column + begin * kStride * phase.step;
-    for (int i = 0; i < kFirst; ++i, ix += phase.step) read(ix, first[i]);
-    const int32_t step = phase.step * kStride;
-    for (int32_t o = begin; o < end;) {
-      Run<kKernel, kStride>& run = runs[count++];
-      int32_t stop = end;
-      int inside = 0;
-      for (int f = 0; f < kStride; ++f, ix += phase.step) {
-        const bool is_inside = read(ix, run.at[f]);
-        inside += is_inside ? 1 : 0;
-        const int32_t changes = is_inside ? width - ix : -ix;
-        if (changes > 0) stop = std::min(stop, o + (changes + step - 1) / step);
-      }
-      if (inside % kStride != 0) stop = o + 1;
-      for (int ky = 0; ky < kKernel; ++ky)
-        run.steps[ky] = inside != 0 && lines[ky] != nullptr ? row.column(step) : 0;
-      run.count = stop - o;
-      ix += (run.count - 1) * step;
-      o = stop;
-    }
-  }
-};
-
 // kWidth channels from `c`. A column is loaded once and goes into the sums of all outputs that read it, which
 // stay in registers, as do the weights of a 3x3 window.
 template <int kKernel, int kStride>
-void roll(const Row& row, const Inputs<kKernel, kStride>& inputs, uint32_t c) {
+void roll(const Row& row, const RollingInputs<float, kKernel, kStride>& inputs, uint32_t c) {
   // Outputs that a column belongs to.
   constexpr int kSums = (kKernel + kStride - 1) / kStride;
   V w[kKernel * kKernel];
@@ -163,7 +88,7 @@ void roll(const Row& row, const Inputs<kKernel, kStride>& inputs, uint32_t c) {
 #pragma clang loop unroll(full)
     for (int ky = 0; ky < kKernel; ++ky) add(i, ky, inputs.first[i][ky] + c);
   float* out = inputs.out + c;
-  for (const Run<kKernel, kStride>*run = inputs.runs, *end = run + inputs.count; run < end; ++run) {
+  for (const Run<float, kKernel, kStride>*run = inputs.runs, *end = run + inputs.count; run < end; ++run) {
     const float* at[kStride][kKernel];
     size_t steps[kKernel];
     for (int ky = 0; ky < kKernel; ++ky) {
@@ -192,17 +117,12 @@ void roll(const Row& row, const Inputs<kKernel, kStride>& inputs, uint32_t c) {
 template <int kKernel, int kStride>
 void rolling_row(const Row& row) {
   const DepthwiseParams& p = row.p;
-  const uint32_t dilation = p.dilation_x;
-  for (uint32_t first = 0; first < std::min(dilation, p.out_w); ++first) {
-    const Phase phase{static_cast<int32_t>(first * kStride) - p.pad_left, static_cast<int32_t>(dilation),
-                      row.out + size_t{first} * p.channels, size_t{dilation} * p.channels};
-    const auto outputs = static_cast<int32_t>((p.out_w - first + dilation - 1) / dilation);
-    for (int32_t o = 0; o < outputs; o += kSegment) {
-      const Inputs<kKernel, kStride> inputs(row, phase, o, std::min(o + kSegment, outputs));
-      // The last channels overlap those before where they do not fill a vector.
-      for (uint32_t c = 0; c < p.channels; c += kWidth) roll(row, inputs, std::min(c, p.channels - kWidth));
-    }
-  }
+  const float* lines[kKernel];
+  for (int ky = 0; ky < kKernel; ++ky) lines[ky] = row.line(row.y + ky * static_cast<int32_t>(p.dilation_y));
+  for_each_segment<kKernel, kStride>(p, lines, row.zeros, row.out, [&](const auto& inputs) {
+    // The last channels overlap those before where they do not fill a vector.
+    for (uint32_t c = 0; c < p.channels; c += kWidth) roll(row, inputs, std::min(c, p.channels - kWidth));
+  });
 }
 
 auto row_kernel(const DepthwiseParams& p) {

@@ -1,8 +1,10 @@
 // Depthwise convolution over codes: channels across the vector, the codes of a few taps side by side in each
 // lane.
 #include <algorithm>
+#include <utility>
 
 #include "backends/cpu/kernels/requantise.h"
+#include "backends/cpu/kernels/rolling.h"
 
 namespace linnet::cpu {
 
@@ -42,15 +44,16 @@ void load_bias(const Row& row, uint32_t c, VI (&sums)[2]) {
   for (int v = 0; v < 2; ++v) sums[v] = simd::load_integers(row.bias + c + v * kWidth);
 }
 
-// Any window, one output pixel after another. `taps` has room for a pointer for each weight of a channel.
-void any_row(const Row& row, const int8_t** taps) {
+// Any window, one output pixel after another, for channels from `first`. `taps` has room for a pointer for
+// each weight of a channel.
+void any_pixels(const Row& row, const int8_t** taps, uint32_t first) {
   const QuantizedDepthwiseParams& p = row.p;
   const uint32_t groups = depthwise_groups(p, kDotDepth);
   for (uint32_t ox = 0; ox < p.out_w; ++ox) {
     for (uint32_t t = 0; t < groups * kDotDepth; ++t)
       taps[t] = row.tap(t % p.column_taps, t / p.column_taps, row.left(ox));
-    const int8_t* weights = row.weights;
-    for (uint32_t c = 0; c < p.channels; c += kBlock) {
+    const int8_t* weights = row.weights + size_t{first} * groups * kDotDepth;
+    for (uint32_t c = first; c < p.channels; c += kBlock) {
       VI sums[2];
       load_bias(row, c, sums);
       for (uint32_t g = 0; g < groups; ++g, weights += kGroupBytes) {
@@ -59,122 +62,104 @@ void any_row(const Row& row, const int8_t** taps) {
         for (int v = 0; v < 2; ++v)
           sums[v] = simd::dot_add(codes[v], simd::load_weights(weights + v * kWidth * kDotDepth), sums[v]);
       }
-      int8_t* to = row.out + static_cast<size_t>(ox) * p.channels + c;
-      row.requantiser.store({to, to}, {{sums[0], sums[1]}, {sums[0], sums[1]}}, c, p.channels - c);
+      int32_t results[kBlock];
+      for (int v = 0; v < 2; ++v) simd::store_integers(results + v * kWidth, sums[v]);
+      row.requantiser.store(row.out + static_cast<size_t>(ox) * p.channels + c, results, c, p.channels - c);
     }
   }
 }
 
-constexpr int kColumnGroups = kColumnTaps / kDotDepth;
+// Groups of taps of a column.
+template <int kKernel>
+constexpr int kColumnGroups = column_taps(kKernel) / kDotDepth;
 
-// One column of a window of three rows, ready for dot products.
+// One column of a window, ready for dot products.
+template <int kKernel>
 struct Column {
-  DotOperand groups[kColumnGroups][2];
+  DotOperand groups[kColumnGroups<kKernel>][2];
 };
 
-// Where three rows are read, column after column.
-struct Lines {
-  const int8_t* at[3];
-  size_t steps[3];
-
-  Column next() {
-    const int8_t* taps[kColumnTaps] = {at[0], at[1], at[2], at[2]};
-    Column column;
-    for (int g = 0; g < kColumnGroups; ++g) simd::interleave_codes(taps + g * kDotDepth, 0, column.groups[g]);
-    for (int ky = 0; ky < 3; ++ky) at[ky] += steps[ky];
-    return column;
-  }
-};
-
-// The most columns that are read at a time.
-constexpr int32_t kMostColumns = 4;
-
-// A block of columns of which some lie outside the image.
-struct Edge {
-  int8_t codes[3][kMostColumns][kBlock];
-
-  // Columns ix .. ix + count - 1 of `lines`, which are at column 0.
-  [[gnu::noinline]] Lines gather(const Row& row, const Lines& lines, int32_t ix, int32_t count, uint32_t c) {
-    Lines edge;
-    for (int ky = 0; ky < 3; ++ky) {
-      for (int32_t i = 0; i < count; ++i) {
-        const auto x = static_cast<uint32_t>(ix + i);
-        std::memcpy(codes[ky][i], x < row.p.in_w ? lines.at[ky] + x * lines.steps[ky] : row.padding + c,
-                    kBlock);
+// kBlock channels from `c`: as a depthwise convolution of numbers rolls along a row, column by column.
+template <int kKernel, int kStride>
+void roll(const Row& row, const RollingInputs<int8_t, kKernel, kStride>& inputs, uint32_t c) {
+  constexpr int kSums = (kKernel + kStride - 1) / kStride, kGroups = kColumnGroups<kKernel>;
+  Column<kKernel> weights[kKernel];
+  const int8_t* from = row.weights + size_t{c} * kKernel * kGroups * kDotDepth;
+  for (auto& column : weights)
+    for (auto& group : column.groups)
+      for (DotOperand& w : group) {
+        w = simd::load_weights(from);
+        from += kWidth * kDotDepth;
       }
-      edge.at[ky] = codes[ky][0];
-      edge.steps[ky] = kBlock;
+  VI sums[kSums][2];
+  for (auto& sum : sums) load_bias(row, c, sum);
+  // Column `i` of the first output.
+  const auto add = [&](int i, const int8_t* const(&at)[kKernel], uint32_t offset) {
+    const int8_t* taps[kGroups * kDotDepth];
+    for (int tap = 0; tap < kGroups * kDotDepth; ++tap) taps[tap] = at[std::min(tap, kKernel - 1)] + offset;
+#pragma clang loop unroll(full)
+    for (int g = 0; g < kGroups; ++g) {
+      DotOperand codes[2];
+      simd::interleave_codes(taps + g * kDotDepth, 0, codes);
+#pragma clang loop unroll(full)
+      for (int t = 0; t < kSums; ++t)
+        if (const int kx = i - kStride * t; kx >= 0)
+          for (int v = 0; v < 2; ++v)
+            sums[t][v] = simd::dot_add(codes[v], weights[kx].groups[g][v], sums[t][v]);
     }
-    return edge;
+  };
+#pragma clang loop unroll(full)
+  for (int i = 0; i < inputs.kFirst; ++i) add(i, inputs.first[i], c);
+  int8_t* out = inputs.out + c;
+  for (const Run<int8_t, kKernel, kStride>*run = inputs.runs, *end = run + inputs.count; run < end; ++run) {
+    const int8_t* at[kStride][kKernel];
+    size_t steps[kKernel];
+    for (int ky = 0; ky < kKernel; ++ky) {
+      for (int f = 0; f < kStride; ++f) at[f][ky] = run->at[f][ky] + c;
+      steps[ky] = run->steps[ky];
+    }
+    for (int32_t left = run->count; left > 0; --left, out += inputs.out_step) {
+#pragma clang loop unroll(full)
+      for (int f = 0; f < kStride; ++f) {
+        add(inputs.kFirst + f, at[f], 0);
+#pragma clang loop unroll(full)
+        for (int ky = 0; ky < kKernel; ++ky) at[f][ky] += steps[ky];
+      }
+      row.requantiser.store_codes(out, sums[0], c);
+      [&]<int... t>(std::integer_sequence<int, t...>) {
+        ((sums[t][0] = sums[t + 1][0], sums[t][1] = sums[t + 1][1]), ...);
+      }
+      (std::make_integer_sequence<int, kSums - 1>());
+      load_bias(row, c, sums[kSums - 1]);
+    }
   }
-};
-
-void add_column(const Column& codes, const Column& weights, VI (&sums)[2]) {
-  for (int g = 0; g < kColumnGroups; ++g)
-    for (int v = 0; v < 2; ++v) sums[v] = simd::dot_add(codes.groups[g][v], weights.groups[g][v], sums[v]);
 }
 
-// 3x3 windows, two outputs at a time: columns that several read stay in registers, and so do weights.
-template <int kStride>
-void rolling_row(const Row& row, const int8_t**) {
-  constexpr int kKept = 3 - kStride, kFresh = 2 * kStride;
+template <int kKernel, int kStride>
+void rolling_row(const Row& row, const int8_t** taps) {
   const QuantizedDepthwiseParams& p = row.p;
-  Lines lines;
-  for (uint32_t ky = 0; ky < 3; ++ky) {
-    const auto iy = static_cast<uint32_t>(row.y + static_cast<int32_t>(ky));
-    const bool inside = iy < p.in_h;
-    lines.at[ky] = inside ? row.image + static_cast<size_t>(iy) * p.in_w * p.channels : row.padding;
-    lines.steps[ky] = inside ? p.channels : 0;
+  const int8_t* lines[kKernel];
+  for (int ky = 0; ky < kKernel; ++ky) {
+    const auto iy = static_cast<uint32_t>(row.y + ky * static_cast<int32_t>(p.dilation_y));
+    lines[ky] = iy < p.in_h ? row.image + static_cast<size_t>(iy) * p.in_w * p.channels : nullptr;
   }
-  const int8_t* at = row.weights;
-  Edge edge;
-  for (uint32_t c = 0; c < p.channels; c += kBlock) {
-    Column weights[3];
-    for (Column& column : weights)
-      for (auto& group : column.groups)
-        for (DotOperand& w : group) {
-          w = simd::load_weights(at);
-          at += kWidth * kDotDepth;
-        }
-    VI bias[2];
-    load_bias(row, c, bias);
-    int32_t ix = row.left(0);
-    Column columns[kKept + kFresh];
-    Lines from = edge.gather(row, lines, ix, kKept, c);
-    for (int i = 0; i < kKept; ++i) columns[i] = from.next();
-    ix += kKept;
-    int8_t* out = row.out + c;
-    bool is_inside = false;
-    for (uint32_t ox = 0; ox < p.out_w; ox += 2, ix += kFresh, out += 2 * static_cast<size_t>(p.channels)) {
-      if (ix < 0 || ix + kFresh > static_cast<int32_t>(p.in_w)) {
-        from = edge.gather(row, lines, ix, kFresh, c);
-        is_inside = false;
-      } else if (!is_inside) {
-        for (int ky = 0; ky < 3; ++ky) from.at[ky] = lines.at[ky] + static_cast<size_t>(ix) * lines.steps[ky];
-        for (int ky = 0; ky < 3; ++ky) from.steps[ky] = lines.steps[ky];
-        is_inside = true;
-      }
-#pragma clang loop unroll(full)
-      for (int i = kKept; i < kKept + kFresh; ++i) columns[i] = from.next();
-      VI sums[2][2] = {{bias[0], bias[1]}, {bias[0], bias[1]}};
-#pragma clang loop unroll(full)
-      for (int o = 0; o < 2; ++o)
-#pragma clang loop unroll(full)
-        for (int i = 0; i < 3; ++i) add_column(columns[o * kStride + i], weights[i], sums[o]);
-      // Where a row ends on one output, what would be the next goes under it.
-      row.requantiser.store({ox + 1 < p.out_w ? out + p.channels : out, out},
-                            {{sums[1][0], sums[1][1]}, {sums[0][0], sums[0][1]}}, c, p.channels - c);
-#pragma clang loop unroll(full)
-      for (int i = 0; i < kKept; ++i) columns[i] = columns[kFresh + i];
-    }
-    for (const int8_t*& line : lines.at) line += kBlock;
-  }
+  for_each_segment<kKernel, kStride>(p, lines, row.padding, row.out, [&](const auto& inputs) {
+    for (uint32_t c = 0; c + kBlock <= p.channels; c += kBlock) roll(row, inputs, c);
+  });
+  if (p.channels % kBlock != 0) any_pixels(row, taps, p.channels / kBlock * kBlock);
+}
+
+void any_row(const Row& row, const int8_t** taps) {
+  any_pixels(row, taps, 0);
 }
 
 auto row_kernel(const QuantizedDepthwiseParams& p) {
-  const bool plain = p.kernel_x == 3 && p.kernel_y == 3 && p.dilation_x == 1 && p.dilation_y == 1;
-  if (plain && p.stride_x == 1) return rolling_row<1>;
-  if (plain && p.stride_x == 2) return rolling_row<2>;
+  const bool plain =
+      p.kernel_x == p.kernel_y && (p.stride_x == 1 || p.dilation_x == 1) && p.requantisation.is_f32 == 0;
+  if (plain && p.kernel_x == 3 && p.stride_x == 1) return rolling_row<3, 1>;
+  if (plain && p.kernel_x == 3 && p.stride_x == 2) return rolling_row<3, 2>;
+  if (plain && p.kernel_x == 5 && p.stride_x == 1) return rolling_row<5, 1>;
+  if (plain && p.kernel_x == 5 && p.stride_x == 2) return rolling_row<5, 2>;
   return any_row;
 }
 

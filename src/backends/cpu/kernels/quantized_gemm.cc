@@ -30,6 +30,7 @@ struct Tiles {
 void run_panel(const Tiles& tiles, const Requantiser& requantiser, uint32_t rows) {
   constexpr int kRows = kDotTileRows;
   static_assert(kRows == 4);
+  const bool is_whole = requantiser.is_whole(tiles.columns);
   size_t row[kRows] = {0, 1, 2, 3};
   for (uint32_t first = 0; first < rows; first += kRows) {
     const int8_t* const* pixels = tiles.pixels + static_cast<size_t>(first) * tiles.taps;
@@ -56,13 +57,20 @@ void run_panel(const Tiles& tiles, const Requantiser& requantiser, uint32_t rows
         }
       }
     }
-    const auto store = [&](uint32_t r) {
-      requantiser.store({targets[row[r]] + tiles.column, targets[row[r + 1]] + tiles.column},
-                        {{sums[r][0], sums[r][1]}, {sums[r + 1][0], sums[r + 1][1]}}, tiles.column,
-                        tiles.columns);
-    };
-    store(0);
-    if (first + 2 < rows) store(2);
+    if (is_whole) [[likely]] {
+      const auto store = [&](uint32_t r) {
+        requantiser.store_codes({targets[row[r]] + tiles.column, targets[row[r + 1]] + tiles.column},
+                                {{sums[r][0], sums[r][1]}, {sums[r + 1][0], sums[r + 1][1]}}, tiles.column);
+      };
+      store(0);
+      store(2);
+      continue;
+    }
+    int32_t results[kRows][kDotTileColumns];
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kDotTileVectors; ++v) simd::store_integers(results[r] + v * kWidth, sums[r][v]);
+    for (uint32_t r = 0; r < std::min<uint32_t>(kRows, rows - first); ++r)
+      requantiser.store(targets[r] + tiles.column, results[r], tiles.column, tiles.columns);
   }
 }
 
@@ -91,8 +99,10 @@ void run_line(const Tiles& tiles, const Requantiser& requantiser, size_t stride)
 #pragma clang loop unroll(full)
   for (uint32_t p = 0; p < kPanels; ++p) {
     int8_t* to = tiles.targets[0] + tiles.column + p * kDotTileColumns;
-    requantiser.store({to, to}, {{sums[p][0], sums[p][1]}, {sums[p][0], sums[p][1]}},
-                      tiles.column + p * kDotTileColumns, tiles.columns - p * kDotTileColumns);
+    const uint32_t column = tiles.column + p * kDotTileColumns;
+    int32_t results[kDotTileColumns];
+    for (int v = 0; v < kDotTileVectors; ++v) simd::store_integers(results + v * kWidth, sums[p][v]);
+    requantiser.store(to, results, column, tiles.columns - p * kDotTileColumns);
   }
 }
 

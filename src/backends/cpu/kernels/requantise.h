@@ -30,25 +30,43 @@ struct Requantiser {
         origin(simd::rounding_origin(p.zero)),
         limits(p.low, p.high) {}
 
-  // Writes the first `count` results of two pixels, of two vectors of sums each, whose first is of `column`:
-  // codes to `to`, a f32 to the element of the same number. A residual is read where they are written, just
-  // before. Both may go to the same place: the second's results remain.
-  void store(int8_t* const (&to)[2], const simd::VI (&sums)[2][2], uint32_t column, uint32_t count) const {
-    if (f32 != nullptr || count < 2 * simd::kWidth) [[unlikely]] {
-      if (to[0] != to[1]) store_any(to[0], sums[0][0], sums[0][1], column, static_cast<int>(count));
-      store_any(to[1], sums[1][0], sums[1][1], column, static_cast<int>(count));
-      return;
-    }
-    simd::V values[2][2];
-    for (int v = 0; v < 2; ++v)
-      for (int r = 0; r < 2; ++r) values[r][v] = scaled(sums[r][v], column, v);
-    if (residual != nullptr)
-      for (int v = 0; v < 2; ++v)
-        for (int r = 0; r < 2; ++r) values[r][v] += residual_at(to[r], v, simd::kWidth);
+  // Whether all of `count` results from a first one are codes that fill two vectors.
+  bool is_whole(uint32_t count) const { return f32 == nullptr && count >= 2 * simd::kWidth; }
+
+  // Writes the results of a pixel from two vectors of sums, whose first is of `column`: codes to `to`. A
+  // residual is read where they are written, just before. Calls nothing, so that a loop around it keeps its
+  // registers.
+  void store_codes(int8_t* to, const simd::VI (&sums)[2], uint32_t column) const {
+    simd::VI codes[2];
+    for (int v = 0; v < 2; ++v) codes[v] = code(to, sums[v], column, v);
+    simd::store_codes(to, codes, limits);
+  }
+
+  // The same of two pixels. Both may go to the same place: the second's results remain.
+  void store_codes(int8_t* const (&to)[2], const simd::VI (&sums)[2][2], uint32_t column) const {
     simd::VI codes[2][2];
     for (int v = 0; v < 2; ++v)
-      for (int r = 0; r < 2; ++r) codes[r][v] = simd::round_to_integer(values[r][v], origin);
+      for (int r = 0; r < 2; ++r) codes[r][v] = code(to[r], sums[r][v], column, v);
     simd::store_codes(to, codes, limits);
+  }
+
+  // The first `count` results of a pixel, whatever they are: a f32 goes to the element of the same number.
+  [[gnu::noinline]] void store(int8_t* to, const int32_t* sums, uint32_t column, uint32_t count) const {
+    using simd::kWidth;
+    simd::VI codes[2];
+    for (int v = 0; v < 2; ++v) {
+      const int lanes = std::clamp(static_cast<int>(count) - v * kWidth, 0, kWidth);
+      const simd::VI integers = simd::load_integers(sums + v * kWidth);
+      simd::V value = multiplier != nullptr ? scaled(integers, column, v) : (simd::V)integers;
+      if (f32 != nullptr) {
+        simd::store_lanes(f32 + (to - out) + v * kWidth, value, lanes);
+        continue;
+      }
+      if (residual != nullptr) value += residual_at(to, v, lanes);
+      codes[v] = simd::round_to_integer(value, origin);
+    }
+    if (f32 == nullptr)
+      simd::store_codes(to, codes, limits, static_cast<int>(std::min<uint32_t>(count, 2 * kWidth)));
   }
 
  private:
@@ -60,23 +78,10 @@ struct Requantiser {
     const simd::VI codes = simd::load_codes(residual + (to - out) + v * simd::kWidth, lanes);
     return simd::to_float(codes - residual_zero) * residual_scale;
   }
-
-  // Out of line: inlined, it would take registers from the kernels.
-  [[gnu::noinline]] void store_any(int8_t* to, simd::VI low, simd::VI high, uint32_t column,
-                                   int count) const {
-    using simd::kWidth;
-    simd::VI codes[2] = {low, high};
-    for (int v = 0; v < 2; ++v) {
-      const int lanes = std::clamp(count - v * kWidth, 0, kWidth);
-      simd::V value = multiplier != nullptr ? scaled(codes[v], column, v) : (simd::V)codes[v];
-      if (f32 != nullptr) {
-        simd::store_lanes(f32 + (to - out) + v * kWidth, value, lanes);
-        continue;
-      }
-      if (residual != nullptr) value += residual_at(to, v, lanes);
-      codes[v] = simd::round_to_integer(value, origin);
-    }
-    if (f32 == nullptr) simd::store_codes(to, codes, limits, std::min(count, 2 * kWidth));
+  simd::VI code(const int8_t* to, simd::VI sums, uint32_t column, int v) const {
+    simd::V value = scaled(sums, column, v);
+    if (residual != nullptr) value += residual_at(to, v, simd::kWidth);
+    return simd::round_to_integer(value, origin);
   }
 };
 

@@ -32,7 +32,8 @@ Result<bool> lower_quantized_depthwise_conv2d(Lowering& lowering, const Node& no
   QuantizedDepthwiseParams p{};
   set_images(p, lowering, node);
   set_window(p, window_of(node.attrs, x, w[0], w[1]));
-  p.column_taps = p.kernel_y == 3 ? kColumnTaps : p.kernel_y;
+  const bool rolls = p.kernel_y == p.kernel_x && (p.kernel_y == 3 || p.kernel_y == 5);
+  p.column_taps = rolls ? column_taps(p.kernel_y) : p.kernel_y;
   const auto padded = static_cast<uint32_t>(align_up(p.channels, 2 * simd::kWidth));
   p.x = lowering.ref(node.inputs[0]);
   p.out = lowering.ref(node.outputs[0]);

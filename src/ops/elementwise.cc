@@ -99,6 +99,18 @@ output %y)",
 input %s: f32[2,1,1,5]
 %y = elementwise(%x, %s) {expr=mul($0, $1)}
 output %y)",
+    R"(input %x: f32[2,6,5,8]
+input %a: f32[6,1,8]
+input %m: f32[5,8]
+input %c: f32[2,1,5,8]
+input %r: f32[6,1,1]
+%y = elementwise(%x, %a, %m, %c, %r) {expr=add(mul(add(mul($0, $1), $2), $3), $4)}
+output %y)",
+    R"(input %x: f32[2,3,4,300]
+input %c: f32[2,1,4,300]
+input %a: f32[3,1,1]
+%y = elementwise(%x, %c, %a) {expr=mul(add($0, $1), $2)}
+output %y)",
     R"(input %a: f32[4,1,3]
 input %b: f32[5,1]
 %y = elementwise(%a, %b) {expr=sub($0, $1)}

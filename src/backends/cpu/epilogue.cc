@@ -8,25 +8,34 @@ namespace linnet::cpu {
 
 namespace {
 
-struct Strides {
-  uint32_t row, column;
-};
-
 // How an operand of shape `operand` is read while a result of `shape` is walked as rows of `columns`.
-std::optional<Strides> strides_of(const Shape& operand, const Shape& shape, int64_t columns) {
-  bool inner_dense = true, inner_ones = true, outer_dense = true, outer_ones = true;
-  int64_t covered = 1;
+std::optional<ProgramOperand> operand_of(const Shape& operand, const Shape& shape, int64_t columns) {
+  bool inner_dense = true, inner_ones = true;
+  // Rows of the operand, those of the result that share one, and those after which the operand begins again.
+  int64_t covered = 1, rows = 1, divisor = 1, after = 1;
   for (int i = 0; i < shape.rank(); ++i) {
     const int32_t size = i < operand.rank() ? operand.back(i) : 1;
-    const bool inner = covered < columns;
-    (inner ? inner_dense : outer_dense) &= size == shape.back(i);
-    (inner ? inner_ones : outer_ones) &= size == 1;
+    const bool is_dense = size == shape.back(i);
+    if (covered < columns) {
+      inner_dense &= is_dense;
+      inner_ones &= size == 1;
+    } else if (!is_dense) {
+      if (size != 1) return std::nullopt;
+      (rows == 1 ? divisor : after) *= shape.back(i);
+    } else if (size != 1) {
+      if (after != 1) return std::nullopt;  // dense, repeated, dense again
+      rows *= size;
+    }
     covered *= shape.back(i);
   }
-  if ((!inner_dense && !inner_ones) || (!outer_dense && !outer_ones)) return std::nullopt;
+  if (!inner_dense && !inner_ones) return std::nullopt;
   const bool by_column = inner_dense && !inner_ones;
-  const bool by_row = outer_dense && !outer_ones;
-  return Strides{by_row ? (by_column ? static_cast<uint32_t>(columns) : 1u) : 0u, by_column ? 1u : 0u};
+  ProgramOperand result{};
+  result.row_stride = rows == 1 ? 0u : (by_column ? static_cast<uint32_t>(columns) : 1u);
+  result.column_stride = by_column ? 1 : 0;
+  result.row_divisor = rows == 1 ? 1 : static_cast<uint32_t>(divisor);
+  result.row_modulus = after == 1 || rows == 1 ? 0 : static_cast<uint32_t>(rows);
+  return result;
 }
 
 }  // namespace
@@ -47,7 +56,7 @@ std::optional<Clamp> as_clamp(const Expr& expr) {
 
 bool fits_rows(const Graph& graph, std::span<const ValueId> operands, const Shape& shape, int64_t columns) {
   for (ValueId id : operands)
-    if (id != kNone && !strides_of(graph.value(id).shape, shape, columns)) return false;
+    if (id != kNone && !operand_of(graph.value(id).shape, shape, columns)) return false;
   return true;
 }
 
@@ -73,11 +82,12 @@ bool build_program(Lowering& lowering, const Expr& expr, std::span<const ValueId
                                       static_cast<uint32_t>(columns), count});
   for (ValueId id : operands) {
     if (id == kNone) {
-      append_params(*words, ProgramOperand{Ref::none(), static_cast<uint32_t>(columns), 1});
+      append_params(*words, ProgramOperand{Ref::none(), static_cast<uint32_t>(columns), 1, 1, 0});
       continue;
     }
-    const Strides strides = *strides_of(lowering.shape(id), shape, columns);
-    append_params(*words, ProgramOperand{lowering.ref(id), strides.row, strides.column});
+    ProgramOperand operand = *operand_of(lowering.shape(id), shape, columns);
+    operand.ref = lowering.ref(id);
+    append_params(*words, operand);
   }
   for (const ProgramInstruction& instruction : instructions) append_params(*words, instruction);
   return true;

@@ -180,7 +180,8 @@ struct PoolParams {
 
 // An elementwise program, in words:
 //   ProgramHeader, operands (ProgramOperand each), instructions (ProgramInstruction each)
-// over elements seen as rows x columns; operand element (r, c) is at r * row_stride + c * column_stride.
+// over elements seen as rows x columns; operand element (r, c) is at
+// r / row_divisor % row_modulus * row_stride + c * column_stride.
 struct ProgramHeader {
   uint32_t operands;
   uint32_t instructions;
@@ -190,6 +191,7 @@ struct ProgramHeader {
 struct ProgramOperand {
   Ref ref;  // none: the raw result of the op that the program is the epilogue of
   uint32_t row_stride, column_stride;
+  uint32_t row_divisor, row_modulus;  // 1 and 0 (none) where each row has its own, or all the same
 };
 struct ProgramInstruction {
   uint8_t op;  // ExprOp

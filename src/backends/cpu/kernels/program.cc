@@ -119,16 +119,24 @@ class Program {
     float* tile = registers_ + i * kTileElements;
     if (repeated_[i]) return {tile, operand.column_stride == 0 ? 0u : static_cast<uint32_t>(simd::kWidth)};
     if (base_[i] == nullptr) return {raw + column, simd::kWidth};
-    const float* at = base_[i] + static_cast<size_t>(row) * operand.row_stride;
-    if (operand.column_stride != 0) return {at + column, simd::kWidth};
+    const auto row_at = [&](uint32_t r) {
+      if (operand.row_divisor > 1) r /= operand.row_divisor;
+      if (operand.row_modulus > 0) r %= operand.row_modulus;
+      return base_[i] + static_cast<size_t>(r) * operand.row_stride;
+    };
+    const bool follows = operand.row_divisor == 1 && operand.row_modulus == 0;
+    if (operand.column_stride != 0 && (follows || rows_per_tile_ == 1))
+      return {row_at(row) + column, simd::kWidth};
     // One number a row.
     if (rows_per_tile_ == 1) {
-      simd::store(tile, simd::splat(at[0]));
+      simd::store(tile, simd::splat(row_at(row)[0]));
       return {tile, 0};
     }
-    for (uint32_t r = 0; r < rows; ++r)
+    for (uint32_t r = 0; r < rows; ++r) {
+      const float* at = row_at(row + r);
       for (uint32_t c = 0; c < header_.columns; ++c)
-        tile[r * header_.columns + c] = at[static_cast<size_t>(r) * operand.row_stride];
+        tile[r * header_.columns + c] = at[static_cast<size_t>(c) * operand.column_stride];
+    }
     return {tile, simd::kWidth};
   }
 

@@ -39,9 +39,14 @@ template <bool kIsSum>
   for (uint32_t r = 0; r < count; r += kRun) {
     V run = start;
     const uint32_t end = std::min(r + kRun, count);
+    if (lanes == kWidth) {
 #pragma clang loop unroll(disable)
-    for (uint32_t i = r; i < end; ++i, x += stride)
-      run = join<kIsSum>(reduction, run, lanes == kWidth ? simd::load(x) : simd::load_partial(x, lanes));
+      for (uint32_t i = r; i < end; ++i, x += stride) run = join<kIsSum>(reduction, run, simd::load(x));
+    } else {
+#pragma clang loop unroll(disable)
+      for (uint32_t i = r; i < end; ++i, x += stride)
+        run = join<kIsSum>(reduction, run, simd::load_partial(x, lanes));
+    }
     total = join<kIsSum>(reduction, total, run);
   }
   return total;

@@ -147,6 +147,31 @@ const %b: i32[10] = random(20)
 const %m: f32[10] = splat(0.0008)
 %y = quantized_conv2d(%x, %w, %b, %m) {strides=[2,1], pads=[2,2,1,1], input_zero=99, zero=50}
 output %y)",
+    // Residuals in place, and a last block of one, two and three rows.
+    R"(input %x: i8[1,3,3,16]
+input %f: f32[1,3,3,112]
+const %w: i8[1,1,16,112] = random(19)
+const %b: i32[112] = random(20)
+const %m: f32[112] = splat(0.0012)
+%r = quantize(%f) {scale=0.03, zero=60}
+%y = quantized_conv2d(%x, %w, %b, %m, %r) {input_zero=40, zero=50, other_zero=60, other_scale=0.9}
+output %y)",
+    R"(input %x: i8[1,2,3,16]
+input %f: f32[1,2,3,112]
+const %w: i8[1,1,16,112] = random(21)
+const %b: i32[112] = random(22)
+const %m: f32[112] = splat(0.0012)
+%r = quantize(%f) {scale=0.03, zero=60}
+%y = quantized_conv2d(%x, %w, %b, %m, %r) {input_zero=40, zero=50, other_zero=60, other_scale=0.9}
+output %y)",
+    R"(input %x: i8[1,1,7,16]
+input %f: f32[1,1,7,112]
+const %w: i8[1,1,16,112] = random(23)
+const %b: i32[112] = random(24)
+const %m: f32[112] = splat(0.0012)
+%r = quantize(%f) {scale=0.03, zero=60}
+%y = quantized_conv2d(%x, %w, %b, %m, %r) {input_zero=40, zero=50, other_zero=60, other_scale=0.9}
+output %y)",
 };
 
 }  // namespace

@@ -63,7 +63,8 @@ void run_panel(const Tiles& tiles, const Requantiser& requantiser, uint32_t rows
                                 {{sums[r][0], sums[r][1]}, {sums[r + 1][0], sums[r + 1][1]}}, tiles.column);
       };
       store(0);
-      store(2);
+      // A residual in place must not be read again once the last row is written.
+      if (first + 2 < rows) store(2);
       continue;
     }
     int32_t results[kRows][kDotTileColumns];

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "compress/channel_groups.h"
+#include "compress/operands.h"
 #include "ops/window.h"
 
 namespace linnet {
@@ -114,15 +115,8 @@ Result<void> set_patch_weights(Graph& graph, NodeId id, const Eigen::MatrixXd& w
   const Eigen::VectorXf bias_values = bias.cast<float>();
   TRY_ASSIGN(Tensor bias_tensor,
              Tensor::of_f32(Shape{bias.size()}, {bias_values.data(), static_cast<size_t>(bias.size())}));
-  // Constants may have other users: the node gets its own.
-  const ValueId new_weights = graph.add_constant(old.name, std::move(tensor));
-  const ValueId new_bias = graph.add_constant(graph.node(id).name + "/bias", std::move(bias_tensor));
-  std::vector<ValueId>& inputs = graph.node(id).inputs;
-  inputs[1] = new_weights;
-  if (inputs.size() > 2)
-    inputs[2] = new_bias;
-  else
-    inputs.push_back(new_bias);
+  set_operand(graph, id, 1, old.name, std::move(tensor));
+  set_operand(graph, id, 2, graph.node(id).name + "/bias", std::move(bias_tensor));
   return {};
 }
 

@@ -14,6 +14,8 @@ namespace linnet::abi {
 namespace {
 
 constexpr size_t kPageBytes = 65536;
+// One less than 4 GiB, whose end would have no address.
+constexpr size_t kMaxPages = 65535;
 
 constinit Allocator allocator;
 constinit HeapCount count;
@@ -26,7 +28,8 @@ std::byte* end_of_memory() {
 bool grow(size_t bytes, size_t alignment) {
   allocator.extend(&__heap_base, end_of_memory());
   const uint64_t pages = (allocator.missing(bytes, alignment) + kPageBytes - 1) / kPageBytes;
-  if (pages > kPageBytes || __builtin_wasm_memory_grow(0, static_cast<size_t>(pages)) == SIZE_MAX)
+  if (pages > kMaxPages - __builtin_wasm_memory_size(0) ||
+      __builtin_wasm_memory_grow(0, static_cast<size_t>(pages)) == SIZE_MAX)
     return false;
   allocator.extend(&__heap_base, end_of_memory());
   return true;

@@ -55,13 +55,14 @@ void Allocator::cut(uint32_t offset, uint32_t size) {
 
 void Allocator::extend(std::byte* begin, std::byte* end) {
   if (base_ == nullptr) {
-    if (end - begin < static_cast<ptrdiff_t>(2 * kAlignment)) return;
+    if (reinterpret_cast<uintptr_t>(end) - reinterpret_cast<uintptr_t>(begin) < 2 * kAlignment) return;
     base_ = begin + (-reinterpret_cast<uintptr_t>(begin) & (kAlignment - 1));
     // Callers' bytes are aligned, and headers stand before them.
     end_ = kAlignment - kHeaderBytes;
     at(end_).size_before = 0;
   }
-  const auto bytes = static_cast<uint64_t>(end - base_);
+  // As addresses: a difference of pointers has a sign, and 32 bits on wasm32.
+  const uint64_t bytes = reinterpret_cast<uintptr_t>(end) - reinterpret_cast<uintptr_t>(base_);
   CHECK(bytes <= UINT64_C(1) << 32);
   // The last header has only its first two fields.
   const auto last = static_cast<uint32_t>(bytes / kAlignment * kAlignment - kHeaderBytes);

@@ -132,6 +132,8 @@ Result<void> try_all(const Options& options, const Workshop& workshop, std::span
       found.candidates.push_back({base, size, std::move(*json), std::move(*measured), {}});
     }
   }
+  if (found.candidates.empty())
+    return fail(ErrorCode::InvalidArgument, "--sizes: the model takes none of these");
   std::vector<Measured*> models{&found.original};
   for (Candidate& candidate : found.candidates) models.push_back(&candidate.measured);
   TRY(time_together(models));

@@ -242,14 +242,14 @@ export class Model {
 
   #keptTensor({ name, dtype, shape }: TensorInfo, tensor: number): KeptTensor {
     const ask = <T extends 'read' | 'drop'>(type: T) => this.#enqueue(() => this.channel.ask<'read' | 'drop'>({ type, tensor }));
+    let gone: Promise<void> | null = null;
     const made: KeptTensor = {
       name,
       dtype,
       shape,
       read: async () => arrayOver(made, ((await ask('read')) as Replies['read']).bytes),
-      dispose: async () => {
-        await ask('drop');
-      },
+      // What has gone with its model or its GPU is disposed of.
+      dispose: () => (gone ??= ask('drop').then(() => {}, () => {})),
     };
     this.#kept.set(made, tensor);
     return made;

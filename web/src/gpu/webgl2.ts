@@ -163,6 +163,8 @@ export class WebGl2Replay implements Replay {
         await this.#finished();
         this.#take(kept, 0, bytes);
         if (gl.isContextLost()) throw lostError();
+        // There was no memory for its texture.
+        if (gl.getError()) throw new LinnetError('OutOfMemory', 'the GPU could not keep the tensor');
         return bytes;
       },
       destroy: () => {

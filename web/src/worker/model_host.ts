@@ -42,6 +42,8 @@ class Loaded {
   readonly #pixels = new PixelReader();
   // Of a model with several inputs, all as they were given: a run may write over them, and an image fills one alone.
   readonly #kept: Uint8Array<ArrayBuffer> | null;
+  // The latest of them came as a kept tensor, whose elements are not here.
+  #isFed = false;
   #prepared = { key: '', address: 0 };
   readonly #tensors = new Map<number, KeptOutput>();
   #lastTensor = 0;
@@ -123,7 +125,7 @@ class Loaded {
   async run({ input, outputs, aside, fed, keep }: RunRequest): Promise<RunReply> {
     this.engine.wake(this.session);
     this.#setInputs(input);
-    if (!aside && !fed) this.#keepInputs(input);
+    if (!aside) this.#keepInputs(input, fed?.some((number) => number !== null));
     const inPlace: boolean[] = [];
     for (const [i, number] of (fed ?? []).entries()) {
       if (number === null) continue;
@@ -154,6 +156,8 @@ class Loaded {
   async runImage({ image, plan, input, inputs, outputs }: ImageRequest): Promise<RunReply> {
     try {
       if (inputs) this.#keepInputs(inputs);
+      if (this.#kept && this.#isFed)
+        throw new LinnetError('InvalidArgument', 'the last run took kept tensors: give the other inputs to run() as arrays first');
       const start = performance.now();
       await this.#pixels.read(image, (layout) => {
         const key = JSON.stringify([input, layout, plan]);
@@ -207,8 +211,9 @@ class Loaded {
     });
   }
 
-  #keepInputs(input: ArrayBuffer): void {
+  #keepInputs(input: ArrayBuffer, isFed = false): void {
     this.#kept?.set(new Uint8Array(input));
+    this.#isFed = isFed;
   }
 
   #keepImage(index: number): void {
@@ -254,6 +259,7 @@ class Loaded {
 /** Answers one request at a time, in order. */
 export class ModelHost {
   #loaded: Loaded | null = null;
+  #isStopped = false;
   readonly #helpers: Worker[] = [];
 
   constructor(private readonly send: Send) {}
@@ -271,6 +277,7 @@ export class ModelHost {
 
   /** Lets go of everything, whatever is under way. */
   stop(): void {
+    this.#isStopped = true;
     for (const helper of this.#helpers) helper.terminate();
     this.#loaded?.destroy();
     this.#loaded = null;
@@ -279,6 +286,10 @@ export class ModelHost {
   async #answer(request: Request): Promise<Replies[keyof Replies]> {
     if (request.type === 'load') {
       this.#loaded = await Loaded.load(request, this.#helpers, this.send);
+      if (this.#isStopped) {
+        this.stop();
+        throw new LinnetError('Aborted', 'loading was called off');
+      }
       return this.#loaded.reply();
     }
     const loaded = this.#loaded;

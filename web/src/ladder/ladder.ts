@@ -117,6 +117,7 @@ export class Ladder implements Runner {
       // Each failure has the ladder step to another rung, and WASM comes last.
       for (let attempt = 0; attempt < 2 * backends.length && this.#active !== wasm; ++attempt) {
         const index = this.#active;
+        const rung = this.#rungs[index];
         try {
           const reply = await this.#run(index, ...this.#kept.forGpu(attempt === 0));
           if (this.#isFinite(reply)) return reply;
@@ -124,7 +125,7 @@ export class Ladder implements Runner {
           if (this.#isFinite(second)) this.#report(Abi.kEventNotFinite, index);
           return second;
         } catch (error) {
-          if (this.#ended || !this.#failed(index, error)) throw error;
+          if (this.#ended || !this.#failed(index, error, rung)) throw error;
         }
       }
       return await this.#run(wasm, ...this.#kept.forWasm());
@@ -203,10 +204,12 @@ export class Ladder implements Runner {
     this.#obey();
   }
 
-  // Whether `error` is a failure of the rung itself, which is then reported.
-  #failed(index: number, error: unknown): boolean {
+  // Whether `error` is a failure of the rung itself, which is then reported, unless another has taken its place by now:
+  // what was under way on one that is lost fails after it, when it may be rebuilt already.
+  #failed(index: number, error: unknown, rung = this.#rungs[index]): boolean {
     const failure = toLinnetError(error, 'EngineFailed');
     if (!failures.has(failure.code)) return false;
+    if (this.#rungs[index] !== rung) return true;
     this.#lastError = failure;
     const events: Partial<Record<string, number>> = { OutOfMemory: Abi.kEventOutOfMemory, GpuFailed: Abi.kEventInvalid };
     // A module that ran out of memory for one request still stands.

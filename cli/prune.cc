@@ -25,7 +25,7 @@ struct Options {
   double macs = 0.75;
   std::string criterion;  // empty: the best there is
   int32_t multiple = 8;
-  size_t steps = 1000;
+  size_t steps = 3000;
   bool json = false;
 };
 

@@ -19,6 +19,23 @@ async function pagePeaks(devtools) {
 }
 
 const deadlineSeconds = 120;
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// Chromium loads pages of its own for a second after it has started, beside whatever the page does. Resolves when all its
+// processes together have taken less than a twentieth of a core for a while, or after some seconds.
+async function settled(browser) {
+  const devtools = await browser.newBrowserCDPSession();
+  const cpuSeconds = async () =>
+    (await devtools.send('SystemInfo.getProcessInfo')).processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+  let before = await cpuSeconds();
+  for (let tries = 0; tries < 20; ++tries) {
+    await pause(300);
+    const now = await cpuSeconds();
+    if (now - before < 0.015) break;
+    before = now;
+  }
+  await devtools.detach();
+}
 
 /** Calls `use(page, browser)` with the blank page in a fresh browser, with GPUs for `gpu`. Rejects when that takes too long. */
 export async function withPage(url, use, gpu = false) {
@@ -32,6 +49,7 @@ export async function withPage(url, use, gpu = false) {
     const page = await (await browser.newContext()).newPage();
     await page.goto(url);
     await page.waitForFunction('globalThis.bench !== undefined');
+    await settled(browser);
     return use(page, browser);
   };
   const result = work();

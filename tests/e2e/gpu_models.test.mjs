@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { imagesFolder, linnet, missing, modelsFolder } from '../differential/linnet.mjs';
 import { relativeError } from '../differential/tensors.mjs';
 import { gpuFlags, launch, modelDocuments, nativeRun, openPackagePage, runInPage, startServer } from './harness.mjs';
-import { smallClassifier } from './small_models.mjs';
+import { loop, smallClassifier } from './small_models.mjs';
 
 const tolerance = 1e-3;
 // LINNET_PHOTOS=500 compares f16 with f32 on all photos, which takes minutes.
@@ -17,7 +17,7 @@ let browser, server, page;
 
 before(async () => {
   browser = await launch({ flags: gpuFlags });
-  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier()), ...modelDocuments('/loop', loop) }, mounts: [['/made/', made]] });
+  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier()), ...modelDocuments('/loop', loop([1, 1030])) }, mounts: [['/made/', made]] });
   page = await openPackagePage(browser, server.url);
 });
 after(async () => {
@@ -108,27 +108,6 @@ for (const backend of ['webgpu', 'webgl2'])
     assert.equal(nodes.reduce((sum, node) => sum + node.macs, 0), macs);
     assert.deepEqual(nodes[0].output, [1, 24, 24, 16]);
   });
-
-// A counter and its halves: results become the next run's inputs where they lie.
-const loop = {
-  json: {
-    format: 'graph-model',
-    modelTopology: {
-      node: [
-        { name: 'state', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { dim: [{ size: '1' }, { size: '1030' }] } } } },
-        { name: 'step', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { dim: [{ size: '1' }, { size: '1030' }] } } } },
-        { name: 'next', op: 'AddV2', input: ['state', 'step'], attr: { T: { type: 'DT_FLOAT' } } },
-        { name: 'product', op: 'Mul', input: ['next', 'step'], attr: { T: { type: 'DT_FLOAT' } } },
-      ],
-    },
-    weightsManifest: [],
-    signature: {
-      inputs: { state: { name: 'state:0', dtype: 'DT_FLOAT' }, step: { name: 'step:0', dtype: 'DT_FLOAT' } },
-      outputs: { next: { name: 'next:0', dtype: 'DT_FLOAT' }, product: { name: 'product:0', dtype: 'DT_FLOAT' } },
-    },
-  },
-  weights: new Uint8Array(0),
-};
 
 for (const backend of ['wasm', 'webgpu', 'webgl2'])
   test(`kept results become inputs on ${backend}`, async () => {

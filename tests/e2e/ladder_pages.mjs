@@ -7,9 +7,9 @@ import { smallClassifier, sum } from './small_models.mjs';
 const script = (name) => readFileSync(new URL(`pages/${name}`, import.meta.url));
 const stands = { 'engine_worker.js': script('fake_rung_worker.js'), 'probe_worker.js': script('fake_probe_worker.js') };
 
-export const startLadderServer = () =>
+export const startLadderServer = (documents = {}) =>
   startServer({
-    documents: { ...modelDocuments('/small', smallClassifier({ size: 48 })), ...modelDocuments('/sum', sum()) },
+    documents: { ...modelDocuments('/small', smallClassifier({ size: 48 })), ...modelDocuments('/sum', sum()), ...documents },
     handle(request, response) {
       const [, fake, behaviours, name] = request.url.split('/');
       if (fake !== 'fake') return false;

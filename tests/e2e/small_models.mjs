@@ -88,6 +88,28 @@ export function echo({ width, height, metadata }) {
   return { json, weights: Buffer.alloc(0) };
 }
 
+/** A model without weights: `next` is `state` + `step`, and `product` is `next` * `step`, all of `shape`. */
+export function loop(shape) {
+  const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims(shape) });
+  const input = (name) => ({ name, op: 'Placeholder', attr: { dtype: float, shape: { shape: dims(shape) } } });
+  const json = {
+    format: 'graph-model',
+    signature: { inputs: { state: port('state'), step: port('step') }, outputs: { next: port('next'), product: port('product') } },
+    modelTopology: {
+      node: [
+        input('state'),
+        input('step'),
+        { name: 'next', op: 'AddV2', input: ['state', 'step'], attr: { T: float } },
+        { name: 'product', op: 'Mul', input: ['next', 'step'], attr: { T: float } },
+      ],
+      library: {},
+      versions: { producer: 1 },
+    },
+    weightsManifest: [],
+  };
+  return { json, weights: Buffer.alloc(0) };
+}
+
 /** A model without weights that adds its inputs `image` and `other`, both [1,4,4,3]. */
 export function sum() {
   const shape = [1, 4, 4, 3];

@@ -1,4 +1,4 @@
-import { Channel } from './channel.js';
+import { Channel, WorkerPort } from './channel.js';
 import { LinnetError } from './errors.js';
 import type { climb } from './ladder/climb.js';
 import { Model } from './model.js';
@@ -56,14 +56,17 @@ const tried: readonly Backend[] = ['webgl2', 'webgpu'];
  * LinnetError.
  */
 export async function loadModel(location: ModelLocation, options: LoadOptions = {}): Promise<Model> {
-  const { worker = true, batch = 1, signal } = options;
-  const { backend = worker ? 'auto' : 'wasm' } = options;
+  const { batch = 1, signal, beside } = options;
+  const worker = beside?.isInWorker ?? options.worker ?? true;
+  const { backend = beside?.backend ?? (worker ? 'auto' : 'wasm') } = options;
   if (!['auto', 'wasm', ...tried].includes(backend))
     throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto, wasm, webgl2 or webgpu`);
   if (!Number.isInteger(batch) || batch < 1)
     throw new LinnetError('InvalidArgument', `batch is ${batch}; it must be a whole number of at least 1`);
   if (!worker && backend === 'auto')
     throw new LinnetError('InvalidArgument', 'a choice among backends needs workers; name a backend for the calling thread');
+  if (beside && backend !== beside.backend)
+    throw new LinnetError('InvalidArgument', `a model beside another has its backend, ${beside.backend}, not ${backend}`);
   // A page's own thread may not wait for others.
   const most = worker || globalThis.document === undefined ? toThreads(options.threads) : 1;
   const { variant, threads } = chooseVariant(detectCapabilities(), most, options.variant);
@@ -84,7 +87,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   };
   if (signal?.aborted) throw new LinnetError('Aborted', 'loading was called off before it began');
 
-  const channel = worker ? open(request) : await openHere(request);
+  const channel = beside ? beside.openBeside() : worker ? open(request) : await openHere(request);
   const others = (options.backends ?? tried).filter((other) => other !== 'wasm');
   const chooses = backend === 'auto' && (others.length > 0 || options.safeMode === true);
   const ladder = chooses ? fetchLadder() : null;
@@ -95,7 +98,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     const reply = await channel.ask<'load'>(request);
     const climb = await ladder;
     const runner = climb ? climb(channel, request, reply, others, options, open) : channel;
-    return new Model(runner, reply, variant, options.image ?? {});
+    return new Model(runner, reply, variant, options.image ?? {}, beside);
   } catch (error) {
     channel.end(error as LinnetError);
     throw error;
@@ -106,7 +109,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
 }
 
 function open(request: LoadRequest): Channel {
-  return new Channel(startWorker(new URL('engine_worker.js', request.assets)), request.backend);
+  return new Channel(new WorkerPort(startWorker(new URL('engine_worker.js', request.assets))), request.backend);
 }
 
 async function openHere(request: LoadRequest): Promise<Channel> {

@@ -1,4 +1,4 @@
-import type { Runner } from './channel.js';
+import type { Channel, Runner } from './channel.js';
 import { LinnetError } from './errors.js';
 import { imageOptionsOf, planImage } from './image_plan.js';
 import type { LoadReply, Replies, RunReply } from './protocol.js';
@@ -38,6 +38,14 @@ async function toWorkerImage(image: ImageInput): Promise<WorkerImage> {
   }
 }
 
+/** What the models of a thread share on this side. */
+interface Queue {
+  tail: Promise<unknown>;
+}
+
+// Tensors that are kept: their numbers, and the queue of those models that can take them.
+const keptTensors = new WeakMap<object, { readonly number: number; readonly queue: Queue }>();
+
 /** A loaded model. Made by `loadModel`. */
 export class Model {
   readonly inputs: readonly TensorInfo[];
@@ -50,11 +58,11 @@ export class Model {
   #threads: number;
   #timing: Timing = { prepare: 0, run: 0 };
   #memory: MemoryFigures;
-  #tail: Promise<unknown> = Promise.resolve();
+  // Of the models beside each other too: what is asked first is done first.
+  readonly #queue: Queue;
   #disposal: Promise<void> | null = null;
   // Goes to the worker with the inputs and comes back with the outputs.
   #inputBuffer: ArrayBuffer | null = null;
-  readonly #kept = new WeakMap<KeptTensor, number>();
 
   /** @internal */
   constructor(
@@ -63,7 +71,9 @@ export class Model {
     /** The build of the engine in use. */
     readonly variant: Variant,
     private readonly imageDefaults: ImageOptions,
+    beside?: Model,
   ) {
+    this.#queue = beside ? beside.#queue : { tail: Promise.resolve() };
     this.inputs = reply.inputs;
     this.outputs = reply.outputs;
     this.metadata = JSON.parse(reply.metadata) as Record<string, unknown>;
@@ -74,17 +84,19 @@ export class Model {
 
   /**
    * One inference. Takes the only input's elements, or all inputs by name; gives the outputs by name. The arrays given
-   * stay with the caller and may be changed once this has returned its promise. Calls run one after the other.
+   * stay with the caller and may be changed once this has returned its promise. Calls run one after the other, with those of
+   * models beside this one.
    */
-  run(inputs: TypedArray | NamedInputs, options: RunOptions = {}): Promise<NamedArrays> {
+  run(inputs: TypedArray | KeptTensor | NamedInputs, options: RunOptions = {}): Promise<NamedArrays> {
     return this.#run(inputs, options, false).then((reply) => this.#named(reply));
   }
 
   /**
    * The same with outputs that stay where they were computed, on the GPU where that is the backend: nothing is read back.
-   * They can be inputs of later runs of this model, and are to be disposed of. Not with the backend auto.
+   * They can be inputs of later runs of this model and of those beside it, and are to be disposed of. Not with the backend
+   * auto.
    */
-  async runKept(inputs: TypedArray | NamedInputs): Promise<Record<string, KeptTensor>> {
+  async runKept(inputs: TypedArray | KeptTensor | NamedInputs): Promise<Record<string, KeptTensor>> {
     const { kept } = await this.#run(inputs, {}, true);
     return Object.fromEntries(this.outputs.map((output, i) => [output.name, this.#keptTensor(output, kept[i]!)]));
   }
@@ -173,6 +185,19 @@ export class Model {
     return this.#disposal;
   }
 
+  /** @internal */
+  get isInWorker(): boolean {
+    return this.channel.isInWorker;
+  }
+
+  /** @internal The way to a model beside this one. */
+  openBeside(): Channel {
+    const ended = this.#attempt(() => null);
+    if (ended) throw ended;
+    if (this.channel.beside) return this.channel.beside();
+    throw new LinnetError('InvalidArgument', 'a model can only be beside one that was loaded with a certain backend');
+  }
+
   #attempt<T>(check: () => T): T | LinnetError {
     if (this.#disposal) return new LinnetError('Disposed', 'the model has been disposed of');
     if (this.channel.ended) return this.channel.ended;
@@ -185,8 +210,8 @@ export class Model {
 
   #enqueue<T>(task: () => Promise<T>, last = false): Promise<T> {
     if (this.#disposal && !last) return Promise.reject(new LinnetError('Disposed', 'the model has been disposed of'));
-    const result = this.#tail.then(task);
-    this.#tail = result.catch(() => undefined);
+    const result = this.#queue.tail.then(task);
+    this.#queue.tail = result.catch(() => undefined);
     return result;
   }
 
@@ -225,8 +250,12 @@ export class Model {
     });
   }
 
-  #run(inputs: TypedArray | NamedInputs, { recycle }: RunOptions, keep: boolean): Promise<RunReply> {
-    const isKept = (value: unknown): value is KeptTensor => this.#kept.has(value as KeptTensor);
+  #run(inputs: TypedArray | KeptTensor | NamedInputs, { recycle }: RunOptions, keep: boolean): Promise<RunReply> {
+    const isKept = (value: unknown): value is KeptTensor => {
+      const kept = keptTensors.get(value as KeptTensor);
+      if (!kept || kept.queue === this.#queue) return !!kept;
+      throw new LinnetError('InvalidArgument', `'${(value as KeptTensor).name}' is kept in another thread: load this model beside the one that keeps it`);
+    };
     const checked = this.#attempt(() => ({
       given: orderInputs(this.inputs, inputs, isKept),
       outputs: this.#recycle(recycle),
@@ -234,7 +263,7 @@ export class Model {
     if (checked instanceof LinnetError) return Promise.reject(checked);
     const { given, outputs } = checked;
     const input = this.#pack(given.map((each, i) => (isKept(each) ? new Uint8Array(bytesOf(this.inputs[i]!)) : each)));
-    const fed = given.some(isKept) ? given.map((each) => (isKept(each) ? this.#kept.get(each)! : null)) : null;
+    const fed = given.some(isKept) ? given.map((each) => keptTensors.get(each)?.number ?? null) : null;
     return this.#enqueue(async () =>
       this.#finish(await this.channel.ask<'run'>({ type: 'run', input, outputs, fed, keep }, [input, ...outputs])),
     );
@@ -251,7 +280,7 @@ export class Model {
       // What has gone with its model or its GPU is disposed of.
       dispose: () => (gone ??= ask('drop').then(() => {}, () => {})),
     };
-    this.#kept.set(made, tensor);
+    keptTensors.set(made, { number: tensor, queue: this.#queue });
     return made;
   }
 

@@ -71,6 +71,9 @@ export type Request =
   | { readonly type: 'heap' }
   | { readonly type: 'close' };
 
+/** What a thread is asked beside: to stop this port's model, or to serve a further one at another port. */
+export type HostRequest = Request | { readonly type: 'stop' } | { readonly type: 'beside'; readonly port: MessagePort };
+
 export interface LoadReply {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];

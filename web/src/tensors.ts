@@ -1,6 +1,6 @@
 // Typed arrays against the tensors of a model.
 import { LinnetError } from './errors.js';
-import type { DType, NamedInputs, TensorInfo, TypedArray } from './types.js';
+import type { DType, KeptTensor, NamedInputs, TensorInfo, TypedArray } from './types.js';
 
 const arrayTypes = {
   f32: Float32Array,
@@ -24,25 +24,26 @@ export function arrayOver(tensor: TensorInfo, buffer: ArrayBuffer): TypedArray {
 }
 
 const describe = ({ name, dtype, shape }: TensorInfo) => `'${name}' (${dtype} [${shape.join(',')}])`;
+const typeOf = ({ dtype, shape }: TensorInfo) => `${dtype} ${shape.filter((size) => size !== 1)}`;
 
 /**
  * What is given in the order of `inputs`: arrays, or kept tensors that `isKept` knows. Fails unless there is exactly one
- * for each, of its type and length.
+ * for each, of its type and length; for a kept tensor of its shape but for dimensions of 1.
  */
 export function orderInputs<T extends TensorInfo = never>(
   inputs: readonly TensorInfo[],
-  given: TypedArray | NamedInputs,
+  given: TypedArray | KeptTensor | NamedInputs,
   isKept: (value: unknown) => value is T = (_): _ is T => false,
 ): (TypedArray | T)[] {
   let named: NamedInputs;
-  if (ArrayBuffer.isView(given)) {
+  if (ArrayBuffer.isView(given) || isKept(given)) {
     if (inputs.length !== 1)
       throw new LinnetError('InvalidArgument', `the model has ${inputs.length} inputs; name them: ${inputs.map(describe).join(', ')}`);
-    named = { [inputs[0]!.name]: given as TypedArray };
+    named = { [inputs[0]!.name]: given as TypedArray | KeptTensor };
   } else {
     if (typeof given !== 'object' || given === null)
       throw new LinnetError('InvalidArgument', 'run takes a typed array, or an object of typed arrays by input name');
-    named = given;
+    named = given as NamedInputs;
   }
   for (const name of Object.keys(named))
     if (!inputs.some((input) => input.name === name))
@@ -51,7 +52,10 @@ export function orderInputs<T extends TensorInfo = never>(
     const array = named[input.name];
     const type = arrayTypes[input.dtype];
     if (array === undefined) throw new LinnetError('InvalidArgument', `input ${describe(input)} is missing`);
-    if (isKept(array) && array.dtype === input.dtype && elementsOf(array) === elementsOf(input)) return array;
+    if (isKept(array)) {
+      if (typeOf(array) === typeOf(input)) return array;
+      throw new LinnetError('WrongSize', `input ${describe(input)} does not take the kept ${describe(array)}`);
+    }
     if (!(array instanceof type))
       throw new LinnetError('TypeMismatch', `input ${describe(input)} takes a ${type.name}`);
     if (array.length !== elementsOf(input))

@@ -1,3 +1,5 @@
+import type { Model } from './model.js';
+
 export type DType = 'f32' | 'f16' | 'i32' | 'i8' | 'u8' | 'bool';
 
 /** The elements of a tensor in row-major order: f32 is Float32Array, i32 Int32Array, i8 Int8Array, u8 and bool
@@ -20,7 +22,7 @@ export interface KeptTensor extends TensorInfo {
   dispose(): Promise<void>;
 }
 
-/** What a model's inputs may be: arrays, and tensors that the same model has kept. */
+/** What a model's inputs may be: arrays, and tensors that it, or a model beside it, has kept. */
 export type NamedInputs = Record<string, TypedArray | KeptTensor>;
 
 /** What computes a model. */
@@ -200,6 +202,11 @@ export interface LoadOptions {
    * wasm unless another is asked for. Default: true, a worker for each model.
    */
   readonly worker?: boolean;
+  /**
+   * A model whose thread and GPU this one shares, so that each takes what the other keeps. It must have been loaded with a
+   * certain backend, which this one has too.
+   */
+  readonly beside?: Model;
   /** A certain build of the engine in place of the best one. For tests. */
   readonly variant?: Variant;
 }

@@ -1,7 +1,7 @@
 // A model on a GPU: the engine has read it and rewrites its graph, the module for GPUs compiles that, and the host of its
 // API replays the plan. The worker fetches this script only when such a backend is asked for.
 import { LinnetError } from '../errors.js';
-import type { LoadRequest } from '../protocol.js';
+import type { LoadRequest, RunRequest } from '../protocol.js';
 import type { NodeTime } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
@@ -14,10 +14,12 @@ export interface GpuModel {
   readonly session: number;
   readonly description: SessionDescription;
   readonly precision: 'f32' | 'f16';
-  /** One inference on the inputs as that session holds them, but those `fed`. Reads outputs back unless null. */
-  readonly run: (outputs: readonly Uint8Array[] | null, fed?: readonly boolean[]) => Promise<void>;
+  /** One inference on the inputs as that session holds them, but those of kept tensors `fed`. Reads outputs back unless null. */
+  readonly run: (outputs: readonly Uint8Array[] | null, fed?: RunRequest['fed']) => Promise<void>;
   /** Keeps an output of the last run on the GPU. */
   readonly keep: (output: number) => KeptOutput;
+  /** Makes what a model on the same GPU has kept an input of the next run. */
+  readonly feed: (kept: KeptOutput, input: number) => void;
   /** Where the time of so many runs on those inputs goes. */
   readonly profile: (runs: number) => Promise<NodeTime[]>;
   readonly destroy: () => void;
@@ -56,23 +58,56 @@ class CpuParts implements CpuRunner {
   }
 }
 
+/** One device or context, and how many models are on it. */
+export interface SharedGpu {
+  readonly opening: Promise<GpuHost>;
+  users: number;
+}
+
+// A GPU that goes with the last of its models. Closing it gives up this model's part.
+async function share(place: { gpu: SharedGpu | null }, open: () => Promise<GpuHost>): Promise<GpuHost> {
+  const shared = (place.gpu ??= { opening: open(), users: 0 });
+  ++shared.users;
+  let isOpen = true;
+  const leave = (host?: GpuHost) => {
+    if (!isOpen) return;
+    isOpen = false;
+    if (--shared.users > 0) return;
+    place.gpu = null;
+    host?.close();
+  };
+  try {
+    const host = await shared.opening;
+    return { ...host, close: () => leave(host) };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
 /** A GPU, and the module that compiles for it. */
 export interface OpenGpu {
   readonly host: GpuHost;
   readonly compiler: GpuCompiler;
 }
 
-/** Opens the GPU that the request asks for, while its model is still on the way. `compileModule` fetches linnet-gpu.wasm. */
+/**
+ * Opens the GPU that the request asks for, or takes the one that is open in its place, while its model is still on the
+ * way. `compileModule` fetches linnet-gpu.wasm.
+ */
 export async function openGpu(
   request: LoadRequest,
+  place: { gpu: SharedGpu | null },
   compileModule: (url: string) => Promise<WebAssembly.Module>,
 ): Promise<OpenGpu> {
   const compiler = compileModule(new URL('linnet-gpu.wasm', request.assets).href).then((module) => GpuCompiler.create(module));
   // Told when it is waited for.
   compiler.catch(() => {});
-  const host = await (request.backend === 'webgl2'
-    ? import('./webgl2.js').then(({ openWebGl2 }) => openWebGl2())
-    : import('./webgpu.js').then(({ openWebGpuHost }) => openWebGpuHost()));
+  const host = await share(place, () =>
+    request.backend === 'webgl2'
+      ? import('./webgl2.js').then(({ openWebGl2 }) => openWebGl2())
+      : import('./webgpu.js').then(({ openWebGpuHost }) => openWebGpuHost()),
+  );
   try {
     return { host, compiler: await compiler };
   } catch (error) {
@@ -127,8 +162,9 @@ export async function openOnGpu(
         weights: plan.weightsBytes,
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
-      run: (outputs, fed) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] ? null : bytes)) : inputBytes(), outputs),
+      run: (outputs, fed) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] == null ? bytes : null)) : inputBytes(), outputs),
       keep: (output) => replay.keep(output),
+      feed: (kept, input) => replay.feed(kept, input),
       profile: async (runs) => {
         // Puts the inputs in.
         await replay.run(inputBytes(), plan.outputs.map(({ bytes }) => new Uint8Array(bytes)));

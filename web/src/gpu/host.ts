@@ -15,8 +15,6 @@ export type Pack = (piece: number) => Uint8Array<ArrayBuffer>;
 
 /** An output that stays where it was computed. */
 export interface KeptOutput {
-  /** Makes it the input of the next run; false where only its bytes can be. */
-  readonly feed: (input: number) => boolean;
   readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
   readonly destroy: () => void;
 }
@@ -27,6 +25,8 @@ export interface Replay {
   readonly run: (inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null) => Promise<void>;
   /** Keeps an output of the last run beyond the next. */
   readonly keep: (output: number) => KeptOutput;
+  /** Makes what a plan on this GPU has kept the input of the next run. */
+  readonly feed: (kept: KeptOutput, input: number) => void;
   /** Milliseconds of each step in one run on the inputs as they are. */
   readonly profile: () => Promise<Float64Array>;
   /** Whether a profile waits for each step, which takes time too, for want of a clock on the GPU. */
@@ -43,7 +43,7 @@ export interface GpuHost {
   readonly replay: (plan: GpuPlan, cpu: CpuRunner, pack: Pack) => Promise<Replay>;
   /** Has `onLost` told when the GPU is lost, and of what it reports as errors. */
   readonly watch: (onLost: (error: LinnetError) => void) => void;
-  /** Gives everything back, and reports nothing more. */
+  /** Gives everything back, and reports nothing more. More than once is as good as once. */
   readonly close: () => void;
 }
 

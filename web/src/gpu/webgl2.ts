@@ -64,6 +64,10 @@ interface Surface extends GpuTexture {
   readonly frame: WebGLFramebuffer | null;
 }
 
+interface KeptTexture extends KeptOutput {
+  readonly surface: Surface;
+}
+
 export class WebGl2Replay implements Replay {
   readonly #surfaces: readonly Surface[];
   readonly #weights: WebGLTexture;
@@ -135,43 +139,47 @@ export class WebGl2Replay implements Replay {
     if (gl.isContextLost()) throw lostError();
   }
 
-  keep(output: number): KeptOutput {
+  keep(output: number): KeptTexture {
     const { gl, plan } = this;
     const port = plan.outputs[output]!;
     const from = this.#surfaces[port.place / 4]!;
     // Rows that hold elements; those of other tensors in the same texture need not be kept.
     const rows = Math.ceil(port.shape.reduce((count, size) => count * size, 1) / 4 / from.width) || 1;
-    const kept = this.#surface({ ...from, height: rows }, from.format);
-    const copy = (source: Surface, to: Surface) => {
-      gl.bindFramebuffer(gl.FRAMEBUFFER, source.frame);
-      gl.activeTexture(gl.TEXTURE0);
-      gl.bindTexture(gl.TEXTURE_2D_ARRAY, to.texture);
-      this.#bound[0] = -1;
-      gl.copyTexSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, 0, 0, 0, from.width, rows);
-    };
-    copy(from, kept);
+    const surface = this.#surface({ ...from, height: rows }, from.format);
+    this.#copy(from, surface, rows);
     return {
-      feed: (input) => {
-        const to = this.#surfaces[plan.inputs[input]!.place / 4]!;
-        if (to.lanes !== 4 || to.width !== from.width || to.height < rows) return false;
-        copy(kept, to);
-        return true;
-      },
+      surface,
       read: async () => {
         const bytes = new Uint8Array(port.bytes);
-        this.#download(kept, 0);
+        this.#download(surface, 0);
         await this.#finished();
-        this.#take(kept, 0, bytes);
+        this.#take(surface, 0, bytes);
         if (gl.isContextLost()) throw lostError();
         // There was no memory for its texture.
         if (gl.getError()) throw new LinnetError('OutOfMemory', 'the GPU could not keep the tensor');
         return bytes;
       },
       destroy: () => {
-        gl.deleteTexture(kept.texture);
-        gl.deleteFramebuffer(kept.frame);
+        gl.deleteTexture(surface.texture);
+        gl.deleteFramebuffer(surface.frame);
       },
     };
+  }
+
+  // An image whose texels are pixels is no copy of the kept texture: the elements go through a buffer on the GPU.
+  feed(kept: KeptOutput, input: number): void {
+    const { gl } = this;
+    const { surface } = kept as KeptTexture;
+    const { place, bytes } = this.plan.inputs[input]!;
+    const to = this.#surfaces[place / 4]!;
+    if (to.lanes === 4) {
+      this.#copy(surface, to, surface.height);
+    } else {
+      this.#download(surface, 0);
+      gl.bindBuffer(gl.PIXEL_UNPACK_BUFFER, this.#readback);
+      this.#put(to, bytes / 4, null);
+      gl.bindBuffer(gl.PIXEL_UNPACK_BUFFER, null);
+    }
   }
 
   /**
@@ -279,13 +287,14 @@ export class WebGl2Replay implements Replay {
     const firstDraws: number[] = [];
     for (let at = 0; at < plan.words.length; at += 1 + (plan.words[at]! >>> 16))
       if ((plan.words[at]! & 0xffff) === Abi.kGpuDraw) firstDraws[plan.words[at + 1]!] ??= at;
-    this.#bindWeights();
     let waiting = [...this.#programs.keys()];
     while (waiting.length > 0) {
       if (gl.isContextLost()) throw lostError();
       const ready = (number: number) => !parallel || gl.getProgramParameter(this.#programs[number]!, parallel.COMPLETION_STATUS_KHR);
       const linked = waiting.filter(ready);
       waiting = waiting.filter((number) => !linked.includes(number));
+      // Other models may have run meanwhile.
+      this.#bindWeights();
       for (const number of linked) {
         this.#endProgram(this.#programs[number]!);
         this.#draw(firstDraws[number]!, 1);
@@ -356,6 +365,15 @@ export class WebGl2Replay implements Replay {
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 
+  #copy(from: Surface, to: Surface, rows: number): void {
+    const { gl } = this;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, from.frame);
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, to.texture);
+    this.#bound[0] = -1;
+    gl.copyTexSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, 0, 0, 0, to.width, rows);
+  }
+
   #elements(bytes: Uint8Array<ArrayBuffer>, { view }: Format): Elements {
     let elements = this.#views.get(bytes);
     if (!elements) {
@@ -366,21 +384,29 @@ export class WebGl2Replay implements Replay {
     return elements;
   }
 
-  // Whole rows, the beginning of one, and a last texel that is not full.
   #upload(place: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const to = this.#surfaces[place / 4]!;
+    const elements = this.#elements(bytes, to.format);
+    this.#put(to, elements.length, elements);
+  }
+
+  // Whole rows, the beginning of one, and a last texel that is not full, which only `elements` can have. Without these from
+  // the buffer to unpack, in words.
+  #put({ texture, width, lanes, format }: Surface, length: number, elements: Elements | null): void {
     const { gl } = this;
-    const { texture, width, lanes, format } = this.#surfaces[place / 4]!;
-    const elements = this.#elements(bytes, format);
-    const texels = Math.floor(elements.length / lanes);
+    const texels = Math.floor(length / lanes);
     const rows = Math.floor(texels / width);
-    const put = (column: number, row: number, columns: number, count: number, source: Elements, at: number) =>
-      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, count, 1, format.external[lanes]!, format.type, source, at);
+    const put = (column: number, row: number, columns: number, count: number, source: Elements | null, at: number) => {
+      const [format_, type] = [format.external[lanes]!, format.type];
+      if (source) gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, count, 1, format_, type, source, at);
+      else gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, count, 1, format_, type, 4 * at);
+    };
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
     this.#bound[0] = -1;
     if (rows > 0) put(0, 0, width, rows, elements, 0);
     if (texels % width > 0) put(0, rows, texels % width, 1, elements, rows * width * lanes);
-    if (elements.length > texels * lanes) {
+    if (elements && length > texels * lanes) {
       const last = new format.view(new ArrayBuffer(16), 0, 4);
       last.set(elements.subarray(texels * lanes));
       put(texels % width, rows, 1, 1, last, 0);
@@ -392,23 +418,24 @@ export class WebGl2Replay implements Replay {
     const { gl } = this;
     const end = at + 16 * width * height;
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, this.#readback);
-    if (end > this.#readbackBytes) this.#growReadback();
+    if (end > this.#readbackBytes) this.#growReadback(end);
     gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
     gl.readPixels(0, 0, width, height, format.readFormat, format.readType, at);
     return end;
   }
 
-  #growReadback(): void {
+  #growReadback(least: number): void {
     const size = (places: readonly number[]) =>
       places.reduce((sum, place) => sum + 16 * this.#surfaces[place / 4]!.width * this.#surfaces[place / 4]!.height, 0);
     const { outputs, cpuParts } = this.plan;
-    this.#readbackBytes = Math.max(size(outputs.map(({ place }) => place)), ...cpuParts.map(({ inputs }) => size(inputs)));
+    this.#readbackBytes = Math.max(least, size(outputs.map(({ place }) => place)), ...cpuParts.map(({ inputs }) => size(inputs)));
     this.gl.bufferData(this.gl.PIXEL_PACK_BUFFER, this.#readbackBytes, this.gl.STREAM_READ);
   }
 
   // Takes what #download has copied, once it is there.
   #take({ width, height, dtype }: Surface, at: number, to: Uint8Array): number {
     const { gl } = this;
+    gl.bindBuffer(gl.PIXEL_PACK_BUFFER, this.#readback);
     if (dtype === 'f32' || dtype === 'i32') {
       gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, at, to);
     } else {
@@ -453,7 +480,7 @@ export class WebGl2Replay implements Replay {
     this.cpu.run(number);
     const taken = performance.now() - start;
     for (let i = 0; i < outputs.length; ++i) this.#upload(outputs[i]!, this.cpu.output(number, i) as Uint8Array<ArrayBuffer>);
-    this.#bound.fill(-1);
+    this.#bindWeights();
     return taken;
   }
 }

@@ -67,8 +67,10 @@ export async function openWebGpuHost(): Promise<GpuHost> {
       void device.lost.then(({ reason, message }) => {
         if (!closed) onLost(new LinnetError('DeviceLost', `${reason}: ${message}`));
       });
-      device.onuncapturederror = ({ error }) =>
+      device.addEventListener('uncapturederror', (event) => {
+        const { error } = event as GPUUncapturedErrorEvent;
         onLost(new LinnetError(error instanceof GPUOutOfMemoryError ? 'OutOfMemory' : 'GpuFailed', error.message));
+      });
     },
     close: () => {
       closed = true;
@@ -81,24 +83,27 @@ export async function openWebGpuHost(): Promise<GpuHost> {
 const words = (bytes: number) => Math.ceil(bytes / 4) * 4;
 const mapped = (bytes: number) => Math.ceil(bytes / 8) * 8;
 
-/** Puts what is thrown or reported while `create` runs into an error that says what was being made. */
+/**
+ * Puts what is thrown, or reported of what `create` asks for before it waits, into an error that says what was being made.
+ * What other models on the device ask for meanwhile is none of it.
+ */
 async function checked<T>(device: GPUDevice, what: string, create: () => T | Promise<T>): Promise<T> {
   device.pushErrorScope('out-of-memory');
   device.pushErrorScope('validation');
-  let result: T | undefined;
   let thrown: unknown;
-  try {
-    result = await create();
-  } catch (error) {
-    thrown = error;
-  }
+  const made = (async () => create())().catch((error: unknown) => void (thrown = error));
   const [invalid, memory] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
+  const result = await made;
   if (memory) throw new LinnetError('OutOfMemory', `${what}: ${memory.message}`);
   if (invalid || thrown !== undefined) {
     const reason = invalid ?? thrown;
     throw new LinnetError('GpuFailed', `${what}: ${reason instanceof Error ? reason.message : (invalid?.message ?? reason)}`);
   }
   return result as T;
+}
+
+interface KeptBuffer extends KeptOutput {
+  readonly buffer: GPUBuffer;
 }
 
 export class WebGpuReplay implements Replay {
@@ -224,31 +229,28 @@ export class WebGpuReplay implements Replay {
     this.#readback.unmap();
   }
 
-  keep(output: number): KeptOutput {
+  keep(output: number): KeptBuffer {
     const { device, plan } = this;
     const port = plan.outputs[output]!;
     const size = words(port.bytes);
-    const kept = device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
-    const copy = (from: GPUBuffer, at: number, to: GPUBuffer, into: number) => {
-      const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(from, at, to, into, size);
-      device.queue.submit([encoder.finish()]);
-    };
-    copy(this.#bufferOf(port), port.place, kept, 0);
+    const buffer = device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    this.#copy(this.#bufferOf(port), port.place, buffer, 0, size);
     return {
-      feed: (input) => {
-        copy(kept, 0, this.arena, plan.inputs[input]!.place);
-        return true;
-      },
+      buffer,
       read: async () => {
-        copy(kept, 0, this.#readback, 0);
+        this.#copy(buffer, 0, this.#readback, 0, size);
         await this.#map(this.#readback);
         const bytes = new Uint8Array(this.#readback.getMappedRange(0, size).slice(0, port.bytes));
         this.#readback.unmap();
         return bytes;
       },
-      destroy: () => kept.destroy(),
+      destroy: () => buffer.destroy(),
     };
+  }
+
+  feed(kept: KeptOutput, input: number): void {
+    const { place, bytes } = this.plan.inputs[input]!;
+    this.#copy((kept as KeptBuffer).buffer, 0, this.arena, place, words(bytes));
   }
 
   /**
@@ -301,6 +303,12 @@ export class WebGpuReplay implements Replay {
     this.#offsets[0] = code[at + 2]!;
     pass.setBindGroup(0, this.group, this.#offsets, 0, 1);
     pass.dispatchWorkgroups(code[at + 3]!, code[at + 4]!, code[at + 5]!);
+  }
+
+  #copy(from: GPUBuffer, at: number, to: GPUBuffer, into: number, size: number): void {
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(from, at, to, into, size);
+    this.device.queue.submit([encoder.finish()]);
   }
 
   #bufferOf({ inWeights }: GpuPort): GPUBuffer {

@@ -37,6 +37,7 @@ const longestTimer = 0x7fffffff;
 const failures = new Set(['DeviceLost', 'GpuFailed', 'OutOfMemory', 'EngineFailed']);
 
 export class Ladder implements Runner {
+  readonly isInWorker = true;
   readonly #rungs: (Rung | null)[] = [null, null, null];
   readonly #opening: (Channel | null)[] = [null, null, null];
   readonly #kept = new Kept();

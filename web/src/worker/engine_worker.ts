@@ -1,8 +1,17 @@
-// The worker that owns one model's engine.
-import type { Request, WorkerMessage } from '../protocol.js';
-import { ModelHost } from './model_host.js';
+// A worker that runs a model, and those that are loaded beside it.
+import type { HostRequest, WorkerMessage } from '../protocol.js';
+import { ModelHost, Place } from './model_host.js';
 import type { WorkerScope } from './scope.js';
 
-const scope = globalThis as unknown as WorkerScope<Request, WorkerMessage>;
-const host = new ModelHost((message, transfer) => scope.postMessage(message, transfer));
-scope.onmessage = ({ data }: MessageEvent<Request>) => void host.receive(data);
+const place = new Place();
+
+function serve(port: WorkerScope<HostRequest, WorkerMessage>): void {
+  const host = new ModelHost((message, transfer) => port.postMessage(message, transfer), place);
+  port.onmessage = ({ data }) => {
+    if (data.type === 'beside') serve(data.port);
+    else if (data.type === 'stop') host.stop();
+    else void host.receive(data);
+  };
+}
+
+serve(globalThis as unknown as WorkerScope<HostRequest, WorkerMessage>);

@@ -1,12 +1,16 @@
 // An engine in the calling thread, behind what a channel uses of a worker. A script of its own, see index.ts.
-import type { WorkerPort } from '../channel.js';
+import type { ModelPort } from '../channel.js';
 import type { Request, WorkerMessage } from '../protocol.js';
-import { ModelHost } from './model_host.js';
+import { ModelHost, Place } from './model_host.js';
 
-export class LocalWorker implements WorkerPort {
+export class LocalWorker implements ModelPort {
   onmessage: ((event: MessageEvent<WorkerMessage>) => void) | null = null;
   onerror = null; // what fails is in an answer
-  readonly #host = new ModelHost((message) => this.onmessage?.(new MessageEvent('message', { data: message })));
+  readonly #host;
+
+  constructor(private readonly place = new Place()) {
+    this.#host = new ModelHost((message) => this.onmessage?.(new MessageEvent('message', { data: message })), place);
+  }
 
   postMessage(request: Request): void {
     void this.#host.receive(request);
@@ -15,5 +19,9 @@ export class LocalWorker implements WorkerPort {
   terminate(): void {
     this.onmessage = null;
     this.#host.stop();
+  }
+
+  beside(): LocalWorker {
+    return new LocalWorker(this.place);
   }
 }

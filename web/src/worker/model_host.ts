@@ -1,6 +1,6 @@
-// One model's engine and what it answers, in whatever thread this runs.
+// A model's engine and what it answers, in whatever thread this runs.
 import { LinnetError, toLinnetError } from '../errors.js';
-import type { GpuModel, OpenGpu } from '../gpu/backend.js';
+import type { GpuModel, OpenGpu, SharedGpu } from '../gpu/backend.js';
 import type { KeptOutput } from '../gpu/host.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
@@ -32,9 +32,16 @@ function startHelper(engine: Engine, index: number, worker: Worker, url: string)
 }
 
 // Fetches what a GPU needs, and opens it, while the model is on the way.
-async function openGpuOf(request: LoadRequest): Promise<OpenGpu & Pick<GpuScript, 'openOnGpu'>> {
+async function openGpuOf(request: LoadRequest, place: Place): Promise<OpenGpu & Pick<GpuScript, 'openOnGpu'>> {
   const { openGpu, openOnGpu } = (await import(new URL('gpu.js', request.assets).href)) as GpuScript;
-  return { ...(await openGpu(request, compileModule)), openOnGpu };
+  return { ...(await openGpu(request, place, compileModule)), openOnGpu };
+}
+
+/** What the models of a thread share: its GPU, and the tensors that any of them has kept, by number. */
+export class Place {
+  gpu: SharedGpu | null = null;
+  readonly tensors = new Map<number, KeptOutput>();
+  lastTensor = 0;
 }
 
 /** A loaded model: from `load` to `close`. */
@@ -45,8 +52,8 @@ class Loaded {
   // The latest of them came as a kept tensor, whose elements are not here.
   #isFed = false;
   #prepared = { key: '', address: 0 };
-  readonly #tensors = new Map<number, KeptOutput>();
-  #lastTensor = 0;
+  // The numbers of the tensors that this model keeps.
+  readonly #tensors = new Set<number>();
 
   private constructor(
     private readonly engine: Engine,
@@ -55,18 +62,19 @@ class Loaded {
     readonly metadata: string,
     readonly digest: string,
     private readonly gpu: GpuModel | null,
+    private readonly place: Place,
   ) {
     const { inputs } = description;
     this.#kept = inputs.length > 1 ? new Uint8Array(inputs.reduce((sum, { bytes }) => sum + bytes, 0)) : null;
   }
 
   // The helpers' workers go into `helpers` as they start; `send` gets news of loading and of a GPU's failure.
-  static async load(request: LoadRequest, helpers: Worker[], send: Send): Promise<Loaded> {
-    const opening = request.backend === 'wasm' ? null : openGpuOf(request);
+  static async load(request: LoadRequest, place: Place, helpers: Worker[], send: Send): Promise<Loaded> {
+    const opening = request.backend === 'wasm' ? null : openGpuOf(request, place);
     // Told when it is waited for.
     opening?.catch(() => {});
     try {
-      return await Loaded.#load(request, opening, helpers, send);
+      return await Loaded.#load(request, place, opening, helpers, send);
     } catch (error) {
       void opening?.then(({ host }) => host.close(), () => {});
       throw error;
@@ -75,6 +83,7 @@ class Loaded {
 
   static async #load(
     request: LoadRequest,
+    place: Place,
     opening: ReturnType<typeof openGpuOf> | null,
     helpers: Worker[],
     send: Send,
@@ -99,11 +108,11 @@ class Loaded {
       const fail = ({ code, detail }: LinnetError) => send({ type: 'lost', code, detail }, []);
       const gpu = await openOnGpu(engine, handle, request, { host, compiler }, fail);
       engine.close(handle);
-      return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu);
+      return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu, place);
     }
     const session = engine.compile(handle, threads, request.batch, request.inputShapes, request.measuredThreads);
     engine.close(handle);
-    return new Loaded(engine, session.handle, session.description, description.metadata, digest, null);
+    return new Loaded(engine, session.handle, session.description, description.metadata, digest, null, place);
   }
 
   reply(): LoadReply {
@@ -126,15 +135,13 @@ class Loaded {
     this.engine.wake(this.session);
     this.#setInputs(input);
     if (!aside) this.#keepInputs(input, fed?.some((number) => number !== null));
-    const inPlace: boolean[] = [];
     for (const [i, number] of (fed ?? []).entries()) {
       if (number === null) continue;
       const tensor = this.#tensor(number);
-      if ((inPlace[i] = tensor.feed(i))) continue;
-      const bytes = await tensor.read();
-      this.engine.bytes.set(bytes, this.description.inputs[i]!.address);
+      if (this.gpu) this.gpu.feed(tensor, i);
+      else this.engine.bytes.set(await tensor.read(), this.description.inputs[i]!.address);
     }
-    return this.#infer(input, keep ? null : outputs, 0, fed ? inPlace : undefined);
+    return this.#infer(input, keep ? null : outputs, 0, fed);
   }
 
   async read(number: number): Promise<Replies['read']> {
@@ -142,8 +149,8 @@ class Loaded {
   }
 
   drop(number: number): HeapFigures {
-    this.#tensor(number).destroy();
-    this.#tensors.delete(number);
+    this.#tensor(number);
+    this.#drop(number);
     return this.heap();
   }
 
@@ -188,13 +195,18 @@ class Loaded {
   }
 
   destroy(): void {
-    for (const tensor of this.#tensors.values()) tensor.destroy();
-    this.#tensors.clear();
+    this.#tensors.forEach((number) => this.#drop(number));
     this.gpu?.destroy();
   }
 
+  #drop(number: number): void {
+    this.place.tensors.get(number)?.destroy();
+    this.place.tensors.delete(number);
+    this.#tensors.delete(number);
+  }
+
   #tensor(number: number): KeptOutput {
-    const tensor = this.#tensors.get(number);
+    const tensor = this.place.tensors.get(number);
     if (!tensor) throw new LinnetError('Disposed', 'the tensor has been disposed of');
     return tensor;
   }
@@ -204,10 +216,12 @@ class Loaded {
     return this.description.outputs.map(({ address, bytes }, i) => {
       const copied = (): KeptOutput => {
         const copy = this.engine.bytes.slice(address, address + bytes) as Uint8Array<ArrayBuffer>;
-        return { feed: () => false, read: () => Promise.resolve(copy.slice()), destroy: () => {} };
+        return { read: () => Promise.resolve(copy.slice()), destroy: () => {} };
       };
-      this.#tensors.set(++this.#lastTensor, this.gpu ? this.gpu.keep(i) : copied());
-      return this.#lastTensor;
+      const number = ++this.place.lastTensor;
+      this.place.tensors.set(number, this.gpu ? this.gpu.keep(i) : copied());
+      this.#tensors.add(number);
+      return number;
     });
   }
 
@@ -230,8 +244,8 @@ class Loaded {
     }
   }
 
-  // Keeps the outputs where `outputs` is null. Inputs `fed` are on the GPU already.
-  async #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[] | null, prepare: number, fed?: readonly boolean[]): Promise<RunReply> {
+  // Keeps the outputs where `outputs` is null. Inputs that are `fed` are on the GPU already.
+  async #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[] | null, prepare: number, fed?: RunRequest['fed']): Promise<RunReply> {
     const start = performance.now();
     const results = this.description.outputs.slice(0, outputs ? Infinity : 0).map(({ bytes }, i) => {
       const given = outputs?.[i];
@@ -262,7 +276,10 @@ export class ModelHost {
   #isStopped = false;
   readonly #helpers: Worker[] = [];
 
-  constructor(private readonly send: Send) {}
+  constructor(
+    private readonly send: Send,
+    private readonly place: Place,
+  ) {}
 
   async receive(request: Request): Promise<void> {
     try {
@@ -285,7 +302,7 @@ export class ModelHost {
 
   async #answer(request: Request): Promise<Replies[keyof Replies]> {
     if (request.type === 'load') {
-      this.#loaded = await Loaded.load(request, this.#helpers, this.send);
+      this.#loaded = await Loaded.load(request, this.place, this.#helpers, this.send);
       if (this.#isStopped) {
         this.stop();
         throw new LinnetError('Aborted', 'loading was called off');
@@ -308,6 +325,7 @@ export class ModelHost {
       case 'heap':
         return loaded.heap();
       case 'close':
+        this.#loaded = null;
         return loaded.close();
     }
   }

@@ -72,8 +72,10 @@ Result<Classifier> Classifier::create(LoadedModel model, const PreprocessFlags& 
 
 Result<Classification> Classifier::classify(const Image& image, const std::string& save_input) {
   Session& session = *model_.session;
-  TRY(input_.fill(session, image));
-  if (!save_input.empty()) {
+  if (save_input.empty()) {
+    TRY(input_.enter(session, image));
+  } else {
+    TRY(input_.fill(session, image));
     const NamedTensor tensor{session.inputs()[0].name, session.input(0)};
     TRY(write_tensors({&tensor, 1}, save_input));
   }

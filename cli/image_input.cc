@@ -17,11 +17,23 @@ Result<ImageInput> ImageInput::create(const Session& session, std::string_view m
 }
 
 Result<void> ImageInput::fill(Session& session, const Image& image) {
-  const PlanPort& input = session.inputs()[0];
-  if (!preprocessor_ || preprocessor_->format() != image.format()) {
-    TRY_ASSIGN(preprocessor_, Preprocessor::create(image.format(), {input.dtype, input.shape}, choice_.spec));
+  return write(image, {session.input(0), {}});
+}
+
+Result<void> ImageInput::enter(Session& session, const Image& image) {
+  TRY(write(image, session.image_entry(0)));
+  session.image_entered();
+  return {};
+}
+
+Result<void> ImageInput::write(const Image& image, const Session::ImageEntry& to) {
+  const auto& [view, quantization] = to;
+  if (!preprocessor_ || preprocessor_->format() != image.format() || written_ != view.dtype) {
+    TRY_ASSIGN(preprocessor_,
+               Preprocessor::create(image.format(), {view.dtype, view.shape, quantization}, choice_.spec));
+    written_ = view.dtype;
   }
-  preprocessor_->run(image.view(), session.input(0));
+  preprocessor_->run(image.view(), view);
   return {};
 }
 

@@ -22,10 +22,15 @@ class ImageInput {
   const PreprocessChoice& preprocessing() const { return choice_; }
   // Fills the input of `session`, of the model that this was made for.
   Result<void> fill(Session& session, const Image& image);
+  // Does what the next run of `session` needs to take the image. The input's elements may not change.
+  Result<void> enter(Session& session, const Image& image);
 
  private:
+  Result<void> write(const Image& image, const Session::ImageEntry& to);
+
   PreprocessChoice choice_;
   std::optional<Preprocessor> preprocessor_;  // for the size of the last image
+  DType written_ = DType::F32;                // by it
 };
 
 }  // namespace linnet

@@ -349,8 +349,9 @@ Result<ptr> prepare_image(u32 handle, u32 input, const ImageSpec& image) {
       .height = static_cast<int>(image.height),
       .pixels = static_cast<PixelFormat>(image.format),
       .colours = {.matrix = static_cast<YuvMatrix>(image.matrix), .full_range = image.full_range != 0}};
-  const PlanPort& port = open->session->inputs()[input];
-  TRY_ASSIGN(Preprocessor preprocessor, Preprocessor::create(format, {port.dtype, port.shape}, spec));
+  const auto& [view, quantization] = open->session->image_entry(input);
+  TRY_ASSIGN(Preprocessor preprocessor,
+             Preprocessor::create(format, {view.dtype, view.shape, quantization}, spec));
   TRY_ASSIGN(Buffer pixels, Buffer::allocate(packed_bytes(format)));
   open->image.emplace(ImageInput{input, spec, std::move(preprocessor), std::move(pixels)});
   return address(open->image->pixels.data());
@@ -363,7 +364,8 @@ Result<u32> load_image(u32 handle, u32 input) {
   Preprocessor& preprocessor = open->image->preprocessor;
   preprocessor.run(
       packed_view(preprocessor.format(), reinterpret_cast<const uint8_t*>(open->image->pixels.data())),
-      open->session->input(input));
+      open->session->image_entry(input).view);
+  open->session->image_entered();
   return 1;
 }
 

@@ -79,6 +79,13 @@ Result<void> verify_plan(const Plan& plan) {
   }
   if (steps != plan.step_count)
     return fail(ErrorCode::MalformedPlan, "%zu steps, expected %zu", steps, plan.step_count);
+  if (plan.input_codes) {
+    const bool usable = plan.inputs.size() == 1 && steps > 0;
+    if (!usable || plan.input_codes->ref.in_weights() || plan.input_codes->ref.is_none() ||
+        plan.input_codes->ref.offset() + static_cast<uint64_t>(plan.inputs[0].shape.elements()) >
+            plan.arena_bytes)
+      return fail(ErrorCode::MalformedPlan, "the codes of the input do not lie in the arena");
+  }
   for (const std::vector<PlanPort>* ports : {&plan.inputs, &plan.outputs})
     for (const PlanPort& port : *ports) {
       const uint64_t bytes = static_cast<uint64_t>(port.shape.elements()) * dtype_size(port.dtype);

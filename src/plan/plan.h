@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/buffer.h"
 #include "graph/graph.h"
+#include "graph/quantization.h"
 #include "graph/type.h"
 
 namespace linnet {
@@ -66,6 +68,13 @@ struct PlanPort {
   Ref ref;
 };
 
+// The codes, i8 of the same shape, that the first step makes of the model's only input, where nothing else
+// reads that: who has them can begin after that step.
+struct InputCodes {
+  Ref ref;
+  Quantization quantization;
+};
+
 // What a node of the optimised graph computes, for messages and profiles.
 struct PlanNode {
   std::string name;
@@ -85,6 +94,7 @@ struct Plan {
   std::vector<Node> reference_nodes;
   std::vector<PlanPort> inputs;
   std::vector<PlanPort> outputs;
+  std::optional<InputCodes> input_codes;
   // Packed constants, by number. Each has memory of its own, so that loading can turn one after the other
   // from its stored form into this without both forms of all of them in memory.
   std::vector<Buffer> weights;

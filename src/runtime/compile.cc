@@ -5,6 +5,7 @@
 #include "backends/cpu/lower.h"
 #include "graph/op_def.h"
 #include "graph/verify.h"
+#include "ops/quantized.h"
 #include "plan/placement.h"
 
 namespace linnet {
@@ -14,6 +15,19 @@ namespace {
 PlanPort make_port(const Graph& graph, const GraphPort& port, Ref ref) {
   const Value& value = graph.value(port.value);
   return {port.name, value.dtype, value.shape, ref};
+}
+
+// For the only input, whose sole reader is the first node: memory that is used before its step is not that
+// of its result.
+std::optional<InputCodes> find_input_codes(const Graph& graph, cpu::Lowering& lowering) {
+  if (graph.inputs.size() != 1 || graph.node_count() == 0) return std::nullopt;
+  const Node& node = graph.node(0);
+  const ValueId input = graph.inputs[0].value;
+  if (node.op != Op::quantize || node.inputs[0] != input || graph.use_counts()[input] != 1)
+    return std::nullopt;
+  const Quantization quantization = quantization_of(node.attrs);
+  if (quantization.scale < 0 || graph.value(input).shape.elements() == 0) return std::nullopt;
+  return InputCodes{lowering.ref(node.outputs[0]), quantization};
 }
 
 // What the chain's step was made of.
@@ -60,6 +74,7 @@ Result<std::unique_ptr<Session>> compile_cpu(Graph graph, const CompileOptions& 
     plan.inputs.push_back(make_port(graph, port, lowering.ref(port.value)));
   for (const GraphPort& port : graph.outputs)
     plan.outputs.push_back(make_port(graph, port, lowering.ref(port.value)));
+  plan.input_codes = find_input_codes(graph, lowering);
   // What is left of the constants is the lowering's alone, which packs them where they lie.
   graph = Graph();
   TRY(lowering.pack());

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "backends/cpu/kernel.h"
 
@@ -64,6 +65,16 @@ TensorView Session::input(size_t index) {
   return {port.dtype, port.shape, arena_.data() + port.ref.offset()};
 }
 
+Session::ImageEntry Session::image_entry(size_t index) {
+  if (!plan_.input_codes) return {input(index), {}};
+  const auto& [ref, quantization] = *plan_.input_codes;
+  return {{DType::I8, plan_.inputs[index].shape, arena_.data() + ref.offset()}, quantization};
+}
+
+void Session::image_entered() {
+  codes_entered_ = plan_.input_codes.has_value();
+}
+
 TensorView Session::output(size_t index) {
   const PlanPort& port = plan_.outputs[index];
   std::byte* place =
@@ -82,6 +93,11 @@ void Session::run_step(const StepHeader& header, const uint32_t* parameters) {
 }
 
 void Session::wake() {
+  codes_entered_ = false;
+  wake_pool();
+}
+
+void Session::wake_pool() {
   if (choice_.threads() > 1) pool_->wake(choice_.threads());
 }
 
@@ -93,9 +109,10 @@ void Session::run() {
 }
 
 void Session::run_steps() {
-  wake();
-  for_each_step(
-      plan_, [this](const StepHeader& header, const uint32_t* parameters) { run_step(header, parameters); });
+  wake_pool();
+  for_each_step(plan_, [this](const StepHeader& header, const uint32_t* parameters) {
+    if (!std::exchange(codes_entered_, false)) run_step(header, parameters);
+  });
   pool_->rest();
 }
 

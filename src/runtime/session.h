@@ -28,6 +28,16 @@ class Session {
   std::span<const PlanPort> outputs() const { return plan_.outputs; }
   // Row-major elements to fill before every run: the plan reuses an input's place once it has been read.
   TensorView input(size_t index);
+  // What an image is written to: input `index` or, in place of it, the codes that the first step would make
+  // of it. `quantization` is that of codes (i8).
+  struct ImageEntry {
+    TensorView view;
+    Quantization quantization;
+  };
+  ImageEntry image_entry(size_t index);
+  // An image has been written there, by the same rounding as of the op `quantize`: the next run, and no
+  // other, takes it. `wake` takes this back.
+  void image_entered();
   // The result, good until the next run.
   TensorView output(size_t index);
 
@@ -49,6 +59,7 @@ class Session {
 
  private:
   Session(Plan plan, bool measured_threads);
+  void wake_pool();
   void run_steps();
   void run_step(const StepHeader& header, const uint32_t* parameters);
 
@@ -56,6 +67,7 @@ class Session {
   Buffer arena_;
   std::unique_ptr<ThreadPool> pool_;
   ThreadChoice choice_;
+  bool codes_entered_ = false;
 };
 
 }  // namespace linnet

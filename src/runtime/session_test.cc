@@ -5,6 +5,7 @@
 #include <set>
 
 #include "runtime/test_session.h"
+#include "vision/preprocess.h"
 
 namespace linnet {
 namespace {
@@ -143,6 +144,77 @@ output %y)");
     EXPECT_TRUE(std::ranges::all_of(row(r), [](double y) { return std::isnan(y); }));
   for (const size_t r : {0u, 2u, 6u})
     EXPECT_TRUE(std::ranges::all_of(row(r), [](double y) { return std::isfinite(y); }));
+}
+
+constexpr const char* kCodesOfImage = R"(input %x: f32[1,13,11,3]
+const %w: i8[3,3,3,16] = random(1)
+const %b: i32[16] = random(2)
+const %m: f32[16] = random(3)
+%q = quantize(%x) {scale=0.0157, zero=64}
+%c = quantized_conv2d(%q, %w, %b, %m) {pads=[1,1,1,1], input_zero=64, zero=60}
+%y = dequantize(%c) {scale=0.1, zero=60}
+output %y)";
+
+// An image of 11 x 13 as the input's elements, and as what `entry` takes.
+void load_image(const Session::ImageEntry& entry, uint32_t seed) {
+  std::vector<uint8_t> pixels(size_t{11} * 13 * 4);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>((i + seed) * 2654435761u >> 24);
+  PreprocessSpec spec;
+  ASSERT_TRUE(normalisation_from_name("pm1", &spec.normalisation));
+  auto preprocessor =
+      Preprocessor::create({11, 13}, {entry.view.dtype, entry.view.shape, entry.quantization}, spec);
+  ASSERT_TRUE(preprocessor) << error_of(preprocessor);
+  preprocessor->run(packed_view({11, 13}, pixels.data()), entry.view);
+}
+
+TEST(Session, TakesImagesAsTheCodesOfTheirElements) {
+  for (const bool optimise : {true, false}) {
+    const auto session = compile(parse(kCodesOfImage), 1, optimise);
+    ASSERT_NE(session, nullptr);
+    const auto run_elements = [&](uint32_t seed) {
+      load_image({session->input(0), {}}, seed);
+      session->run();
+      return output_bytes(*session);
+    };
+    const auto first = run_elements(1), second = run_elements(2);
+    ASSERT_NE(first, second);
+    EXPECT_EQ(session->image_entry(0).view.dtype, DType::I8);
+    load_image(session->image_entry(0), 2);
+    session->image_entered();
+    session->run();
+    EXPECT_EQ(output_bytes(*session), second);
+    // That was for one run, and one that begins with its elements does not use it.
+    EXPECT_EQ(run_elements(1), first);
+    load_image(session->image_entry(0), 2);
+    session->image_entered();
+    session->wake();
+    EXPECT_EQ(run_elements(1), first);
+    session->image_entered();
+    std::vector<double> seconds(session->plan().step_count);
+    load_image({session->input(0), {}}, 2);
+    session->run_profiled(seconds);
+    EXPECT_EQ(output_bytes(*session), second);
+  }
+}
+
+// Where something else reads the elements, or there are other inputs, which hosts keep as elements.
+TEST(Session, TakesImagesAsElementsWhereThoseAreNeeded) {
+  const std::string codes = kCodesOfImage;
+  for (const std::string& text : {codes + "\n%z = softmax(%x)\noutput %z", codes + "\noutput %x",
+                                  "input %o: f32[4]\n" + codes + "\noutput %o",
+                                  std::string("input %x: f32[1,13,11,3]\n%y = softmax(%x)\noutput %y")}) {
+    const auto session = compile(parse(text));
+    ASSERT_NE(session, nullptr);
+    const size_t image = session->inputs().size() - 1;
+    EXPECT_EQ(session->image_entry(image).view.data, session->input(image).data) << text;
+    load_image(session->image_entry(image), 1);
+    session->image_entered();
+    session->run();
+    const auto first = output_bytes(*session);
+    load_image({session->input(image), {}}, 1);
+    session->run();
+    EXPECT_EQ(output_bytes(*session), first);
+  }
 }
 
 TEST(Session, ProfilesEveryStep) {

@@ -6,7 +6,7 @@ import { withFolder } from '../differential/linnet.mjs';
 import { runModel, withFallback } from '../differential/oracle.mjs';
 import { relativeError } from '../differential/tensors.mjs';
 import { launch, modelDocuments, openPackagePage, runInPage, startServer } from './harness.mjs';
-import { noise, smallClassifier } from './small_models.mjs';
+import { noise, smallClassifier, smallRanges } from './small_models.mjs';
 
 const size = 48;
 const small = smallClassifier({ size, metadata: { normalisation: 'pm1', fit: 'stretch' } });
@@ -21,6 +21,7 @@ const node = (json, name) => json.modelTopology.node.find((entry) => entry.name 
 
 const documents = {
   ...modelDocuments('/small', small),
+  ...modelDocuments('/int8', smallClassifier({ size, metadata: { normalisation: 'pm1', fit: 'stretch', linnet: { ranges: smallRanges } } })),
   ...modelDocuments('/short', { ...small, weights: small.weights.subarray(0, 1000) }),
   ...modelDocuments('/long', { ...small, weights: Buffer.concat([small.weights, Buffer.alloc(4)]) }),
   ...modelDocuments('/op', withNode((json) => (node(json, 'stem/relu6').op = 'Wobble'))),
@@ -273,6 +274,28 @@ test('prepares images in the worker as the metadata and the options say', () =>
     for (const other of result.others) assert.ok(relativeError(other, result.metadata) < 2e-2);
     assert.ok(relativeError(...result.frames) < 2e-2);
     assert.equal(result.allocations, 0, 'frames of one size allocated');
+  }));
+
+test('gives an int8 model the codes of an image, to the bit those of its elements', () =>
+  withPage({ isolate: true }, async (page) => {
+    const result = await page.evaluate(async () => {
+      const model = await linnet.loadModel('/int8/');
+      const picture = new ImageData(48, 48);
+      for (let i = 0; i < picture.data.length; ++i) picture.data[i] = i % 4 === 3 ? 255 : (i * 7919) >> 5;
+      const scale = Math.fround(1 / 127.5);
+      const elements = new Float32Array(48 * 48 * 3).map((_, i) => Math.fround(picture.data[4 * Math.floor(i / 3) + (i % 3)] * scale) - 1);
+      const answers = async (promise) => [...(await promise).answers];
+      const rows = [];
+      // One after the other: neither finds what the other has left.
+      for (let i = 0; i < 3; ++i) rows.push(await answers(model.runImage(picture)), await answers(model.run(elements)));
+      const zeros = await answers(model.run(new Float32Array(elements.length)));
+      const ops = (await model.profile(elements, 1)).map(({ op }) => op);
+      await model.dispose();
+      return { rows, zeros, ops };
+    });
+    assert.equal(result.ops[0], 'quantize');
+    for (const row of result.rows) assert.deepEqual(row, result.rows[0]);
+    assert.notDeepEqual(result.zeros, result.rows[0]);
   }));
 
 test('loads from a set of files', () =>

@@ -18,6 +18,17 @@ const text = (value) => ({ s: Buffer.from(value).toString('base64') });
 const list = (...values) => ({ list: { i: values.map(String) } });
 const float = { type: 'DT_FLOAT' };
 
+/** Ranges of smallClassifier's values, for `linnet.ranges` of its metadata: the convolutions then run in int8. */
+export const smallRanges = {
+  image: [-1, 1],
+  stem: [-4, 4],
+  'stem/relu6': [0, 4],
+  depth: [-20, 4],
+  'depth/relu': [0, 4],
+  point: [-2.5, 2.5],
+  sum: [-2.5, 4],
+};
+
 /**
  * A small classifier of [-1,size,size,3] images with 10 classes: convolution, depthwise and pointwise convolutions, a
  * residual sum, pooling, a dense layer and softmax. Big enough for every thread to get work.

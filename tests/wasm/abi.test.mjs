@@ -7,7 +7,7 @@ import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildRoot, missing, modelsFolder } from '../differential/linnet.mjs';
 import { importTypeScript } from '../../web/test/bundle.mjs';
-import { smallClassifier } from '../e2e/small_models.mjs';
+import { smallClassifier, smallRanges } from '../e2e/small_models.mjs';
 
 const modulePath = (variant) => join(buildRoot, `wasm-${variant}`, 'linnet.wasm');
 const skip = missing(modulePath('simd'));
@@ -36,8 +36,8 @@ async function instantiate() {
   return { exports, lastError };
 }
 
-function openSmall(engine) {
-  const { handle } = engine.openModel(json);
+function openSmall(engine, text = json) {
+  const { handle } = engine.openModel(text);
   engine.writeShard(handle, 0, small.weights);
   engine.endShard(handle, 0);
   return handle;
@@ -136,6 +136,42 @@ describe('the module', { skip }, () => {
     const after = engine.heap();
     assert.deepEqual([after.liveBlocks, after.liveBytes], [liveBlocks, liveBytes]);
     assert.equal(engine.bytes.length, size, 'the memory grew');
+  });
+
+  test('writes images as codes where the model begins with them, with the same bits', async () => {
+    const engine = await Engine.create(load(), false);
+    const int8 = smallClassifier({ metadata: { linnet: { ranges: smallRanges } } });
+    const model = openSmall(engine, new TextEncoder().encode(JSON.stringify(int8.json)));
+    const { handle: session, description } = engine.compile(model, 1, 1, {});
+    const [input] = description.inputs, [output] = description.outputs;
+    assert.deepEqual(engine.profile(session, 1).slice(0, 2).map(({ op }) => op), ['quantize', 'quantized_conv2d']);
+    const elements = () => new Float32Array(engine.bytes.buffer, input.address, input.bytes / 4);
+    const run = () => {
+      engine.run(session);
+      return engine.bytes.slice(output.address, output.address + output.bytes);
+    };
+    const plan = { fit: 'stretch', crop: 1, normalisation: 'pm1', scale: [1, 1, 1], offset: [0, 0, 0] };
+    const layout = { width: 48, height: 48, format: 0, matrix: 0, fullRange: false };
+    const pixels = Uint8Array.from({ length: 4 * 48 * 48 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
+    const address = engine.prepareImage(session, 0, plan, layout);
+    engine.bytes.set(pixels, address);
+    const fill = () => elements().forEach((_, i, all) => (all[i] = Math.fround(pixels[4 * Math.floor(i / 3) + (i % 3)] * Math.fround(1 / 127.5)) - 1));
+    fill();
+    const expected = run();
+    elements().fill(7);
+    const sevens = run();
+    assert.notDeepEqual(sevens, expected);
+
+    elements().fill(7);
+    engine.loadImage(session, 0);
+    assert.ok(elements().every((value) => value === 7), 'the image went into the elements');
+    assert.deepEqual(run(), expected);
+    elements().fill(7);
+    assert.deepEqual(run(), sevens);
+    engine.loadImage(session, 0);
+    engine.wake(session);
+    elements().fill(7);
+    assert.deepEqual(run(), sevens);
   });
 
   // A graph of float32 in several files, and layers of uint8 in one with batch norms to fold.

@@ -5,7 +5,7 @@ import { gpuFlags, launch, modelDocuments } from './harness.mjs';
 import * as pages from './ladder_pages.mjs';
 import { echo, loop, smallClassifier } from './small_models.mjs';
 
-let browser, server;
+let browser, server, page;
 before(async () => {
   browser = await launch({ flags: gpuFlags });
   server = await pages.startLadderServer({
@@ -16,20 +16,20 @@ before(async () => {
     ...modelDocuments('/scores', loop([1, 10])),
     ...modelDocuments('/classifier', smallClassifier({ size: 48 })),
   });
+  page = await pages.openPage(browser, server);
 });
 after(async () => {
   await browser.close();
   await server.close();
 });
 
-// In a page whose workers are all gone at the end.
+// In the page, whose workers are all gone at the end.
 async function inPage(task, argument) {
-  const page = await pages.openPage(browser, server);
   const result = await page.evaluate(task, argument);
   for (let i = 0; page.workers().length > 0 && i < 50; ++i) await page.waitForTimeout(100);
   assert.equal(page.workers().length, 0, 'workers outlive their models');
   assert.deepEqual(page.problems, []);
-  await page.context().close();
+  assert.deepEqual(await page.evaluate('violations'), []);
   return result;
 }
 
@@ -206,11 +206,12 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
         count(GPUBuffer.prototype, 'mapAsync', 'read');
         count(WebGL2RenderingContext.prototype, 'getBufferSubData', 'read');
         const images = await linnet.loadModel('/echo/', { backend, worker: false });
+        const before = { ...calls };
         const classifier = await linnet.loadModel('/classifier/', { beside: images });
         const { echo } = await images.runKept(frame(1));
-        calls.read = 0;
+        const { read } = calls;
         const kept = await classifier.runKept(echo);
-        const seen = { ...calls };
+        const seen = { first: before.open, more: calls.open - before.open, read: calls.read - read };
         const answers = await kept.answers.read();
         const expected = await classifier.run(await echo.read());
         await images.dispose();
@@ -219,7 +220,7 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
         return { same: [expected, still].map((each) => each.answers.join() === answers.join()), calls: seen };
       }, backend);
       assert.deepEqual(same, [true, true]);
-      assert.deepEqual(calls, { open: backend === 'wasm' ? 0 : 1, read: 0 });
+      assert.deepEqual(calls, { first: backend === 'wasm' ? 0 : 1, more: 0, read: 0 });
     });
   });
 

@@ -99,10 +99,10 @@ export function echo({ width, height, metadata }) {
   return { json, weights: Buffer.alloc(0) };
 }
 
-/** A model without weights: `next` is `state` + `step`, and `product` is `next` * `step`, all of `shape`. */
-export function loop(shape) {
-  const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims(shape) });
-  const input = (name) => ({ name, op: 'Placeholder', attr: { dtype: float, shape: { shape: dims(shape) } } });
+/** A model without weights: `next` is `state` + `step`, and `product` is `next` * `step`, all of `shape` and a `DT_...`. */
+export function loop(shape, dtype = 'DT_FLOAT') {
+  const port = (name) => ({ name: `${name}:0`, dtype, tensorShape: dims(shape) });
+  const input = (name) => ({ name, op: 'Placeholder', attr: { dtype: { type: dtype }, shape: { shape: dims(shape) } } });
   const json = {
     format: 'graph-model',
     signature: { inputs: { state: port('state'), step: port('step') }, outputs: { next: port('next'), product: port('product') } },
@@ -110,8 +110,8 @@ export function loop(shape) {
       node: [
         input('state'),
         input('step'),
-        { name: 'next', op: 'AddV2', input: ['state', 'step'], attr: { T: float } },
-        { name: 'product', op: 'Mul', input: ['next', 'step'], attr: { T: float } },
+        { name: 'next', op: 'AddV2', input: ['state', 'step'], attr: { T: { type: dtype } } },
+        { name: 'product', op: 'Mul', input: ['next', 'step'], attr: { T: { type: dtype } } },
       ],
       library: {},
       versions: { producer: 1 },

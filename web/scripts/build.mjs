@@ -42,6 +42,7 @@ await build({
     engine_worker: source('worker/engine_worker.ts'),
     helper_worker: source('worker/helper_worker.ts'),
     probe_worker: source('worker/probe_worker.ts'),
+    draw: source('worker/draw.ts'),
   },
 });
 // Each API's host becomes a script of its own, so that a page fetches those alone that it tries.

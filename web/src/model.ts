@@ -38,6 +38,27 @@ async function toWorkerImage(image: ImageInput): Promise<WorkerImage> {
   }
 }
 
+function contextOf(canvas: HTMLCanvasElement | OffscreenCanvas): ImageBitmapRenderingContext | CanvasRenderingContext2D {
+  try {
+    const context = canvas.getContext('bitmaprenderer') ?? canvas.getContext('2d');
+    if (context) return context as ImageBitmapRenderingContext | CanvasRenderingContext2D;
+  } catch {
+    // It is drawn on elsewhere.
+  }
+  throw new LinnetError('InvalidArgument', 'a canvas to draw on has no context yet, or a 2d or bitmaprenderer one');
+}
+
+function show(picture: ImageBitmap, context: ImageBitmapRenderingContext | CanvasRenderingContext2D): void {
+  const { canvas } = context;
+  if ('drawImage' in context) {
+    context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    return picture.close();
+  }
+  if (canvas.width !== picture.width) canvas.width = picture.width;
+  if (canvas.height !== picture.height) canvas.height = picture.height;
+  context.transferFromImageBitmap(picture);
+}
+
 /** What the models of a thread share on this side. */
 interface Queue {
   tail: Promise<unknown>;
@@ -271,11 +292,15 @@ export class Model {
 
   #keptTensor({ name, dtype, shape }: TensorInfo, tensor: number): KeptTensor {
     const ask = <T extends 'read' | 'drop'>(type: T) => this.#enqueue(() => this.channel.ask<'read' | 'drop'>({ type, tensor }));
+    const info = { name, dtype, shape };
     let gone: Promise<void> | null = null;
     const made: KeptTensor = {
-      name,
-      dtype,
-      shape,
+      ...info,
+      draw: async (canvas, options = {}) => {
+        const context = contextOf(canvas);
+        const { picture } = await this.#enqueue(() => this.channel.ask<'draw'>({ type: 'draw', tensor, info, options }));
+        show(picture, context);
+      },
       read: async () => arrayOver(made, ((await ask('read')) as Replies['read']).bytes),
       // What has gone with its model or its GPU is disposed of.
       dispose: () => (gone ??= ask('drop').then(() => {}, () => {})),

@@ -1,6 +1,6 @@
 // What the page and the engine's worker say to each other.
 import type { ErrorCode } from './errors.js';
-import type { Backend, HeapFigures, MemoryFigures, NodeTime, Precision, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
+import type { Backend, DrawOptions, HeapFigures, MemoryFigures, NodeTime, Precision, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
 
 export type ModelSource =
   | { readonly kind: 'url'; readonly url: string; readonly request: RequestInit }
@@ -65,9 +65,10 @@ export type Request =
   | RunRequest
   | ImageRequest
   | ProfileRequest
-  /** The bytes of a kept tensor; or lets go of it. */
+  /** The bytes of a kept tensor; lets go of it; or makes it an image. */
   | { readonly type: 'read'; readonly tensor: number }
   | { readonly type: 'drop'; readonly tensor: number }
+  | { readonly type: 'draw'; readonly tensor: number; readonly info: TensorInfo; readonly options: DrawOptions }
   | { readonly type: 'heap' }
   | { readonly type: 'close' };
 
@@ -105,6 +106,7 @@ export interface Replies {
   profile: readonly NodeTime[];
   read: { readonly bytes: ArrayBuffer };
   drop: HeapFigures;
+  draw: { readonly picture: ImageBitmap };
   heap: HeapFigures;
   close: HeapFigures;
 }

@@ -19,7 +19,27 @@ export type NamedArrays = Record<string, TypedArray>;
 export interface KeptTensor extends TensorInfo {
   /** Its elements, which are read back now. */
   read(): Promise<TypedArray>;
+  /**
+   * Draws it as an image, without reading it back from a GPU: an f32 or i32 tensor of [1,H,W,C], [H,W,C], [1,H,W] or [H,W]. Three
+   * channels are red, green and blue, a fourth is alpha, one is grey or what the palette says. A canvas without a context
+   * of another kind shows this image alone, in its size; on one with a 2d context it is drawn over what is there, scaled to the
+   * canvas.
+   */
+  draw(canvas: HTMLCanvasElement | OffscreenCanvas, options?: DrawOptions): Promise<void>;
   dispose(): Promise<void>;
+}
+
+/** How elements become pixels. */
+export interface DrawOptions {
+  /** The elements that become nothing and all of a colour; what is beyond is cut off. Default: [0, 1]. */
+  readonly range?: readonly [number, number];
+  /**
+   * For one channel 2 to 256 colours at even distances over the range, blended in between; with `classes` one for each class.
+   * Each is [red, green, blue] or [red, green, blue, alpha], from 0 to 255. Default: black to white.
+   */
+  readonly palette?: readonly (readonly number[])[];
+  /** The largest of the channels names a pixel's class, or, as a whole number, the only one. The palette has their colours. */
+  readonly classes?: boolean;
 }
 
 /** What a model's inputs may be: arrays, and tensors that it, or a model beside it, has kept. */

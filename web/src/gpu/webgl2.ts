@@ -23,7 +23,7 @@ const lostError = () => new LinnetError('DeviceLost', 'the WebGL2 context was lo
 /** Opens a context of its own. Rejects with UnsupportedHost where there is none that can draw numbers. */
 export async function openWebGl2(): Promise<GpuHost> {
   const canvas = new OffscreenCanvas(1, 1);
-  const gl = canvas.getContext('webgl2', { alpha: false, antialias: false, depth: false, powerPreference: 'high-performance' });
+  const gl = canvas.getContext('webgl2', { antialias: false, depth: false, powerPreference: 'high-performance' });
   if (!gl) throw new LinnetError('UnsupportedHost', 'this browser gives no WebGL2 context');
   const half = !gl.getExtension('EXT_color_buffer_float');
   if (half && !gl.getExtension('EXT_color_buffer_half_float'))
@@ -64,7 +64,9 @@ interface Surface extends GpuTexture {
   readonly frame: WebGLFramebuffer | null;
 }
 
-interface KeptTexture extends KeptOutput {
+/** A kept output in a texture of its own. */
+export interface KeptTexture extends KeptOutput {
+  readonly gl: Gl;
   readonly surface: Surface;
 }
 
@@ -148,6 +150,7 @@ export class WebGl2Replay implements Replay {
     const surface = this.#surface({ ...from, height: rows }, from.format);
     this.#copy(from, surface, rows);
     return {
+      gl,
       surface,
       read: async () => {
         const bytes = new Uint8Array(port.bytes);

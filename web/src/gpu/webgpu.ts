@@ -102,7 +102,9 @@ async function checked<T>(device: GPUDevice, what: string, create: () => T | Pro
   return result as T;
 }
 
-interface KeptBuffer extends KeptOutput {
+/** A kept output in a buffer of its own. */
+export interface KeptBuffer extends KeptOutput {
+  readonly device: GPUDevice;
   readonly buffer: GPUBuffer;
 }
 
@@ -233,9 +235,11 @@ export class WebGpuReplay implements Replay {
     const { device, plan } = this;
     const port = plan.outputs[output]!;
     const size = words(port.bytes);
-    const buffer = device.createBuffer({ size, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    const buffer = device.createBuffer({ size, usage: STORAGE | COPY_SRC | COPY_DST });
     this.#copy(this.#bufferOf(port), port.place, buffer, 0, size);
     return {
+      device,
       buffer,
       read: async () => {
         this.#copy(buffer, 0, this.#readback, 0, size);

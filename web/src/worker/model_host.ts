@@ -63,6 +63,7 @@ class Loaded {
     readonly digest: string,
     private readonly gpu: GpuModel | null,
     private readonly place: Place,
+    private readonly assets: string,
   ) {
     const { inputs } = description;
     this.#kept = inputs.length > 1 ? new Uint8Array(inputs.reduce((sum, { bytes }) => sum + bytes, 0)) : null;
@@ -108,11 +109,11 @@ class Loaded {
       const fail = ({ code, detail }: LinnetError) => send({ type: 'lost', code, detail }, []);
       const gpu = await openOnGpu(engine, handle, request, { host, compiler }, fail);
       engine.close(handle);
-      return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu, place);
+      return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu, place, assets);
     }
     const session = engine.compile(handle, threads, request.batch, request.inputShapes, request.measuredThreads);
     engine.close(handle);
-    return new Loaded(engine, session.handle, session.description, description.metadata, digest, null, place);
+    return new Loaded(engine, session.handle, session.description, description.metadata, digest, null, place, assets);
   }
 
   reply(): LoadReply {
@@ -146,6 +147,13 @@ class Loaded {
 
   async read(number: number): Promise<Replies['read']> {
     return { bytes: (await this.#tensor(number).read()).buffer };
+  }
+
+  async draw({ tensor, info, options }: Extract<Request, { type: 'draw' }>): Promise<Replies['draw']> {
+    const kept = this.#tensor(tensor);
+    const script = import(new URL('draw.js', this.assets).href) as Promise<typeof import('./draw.js')>;
+    const { draw } = await script.catch((error: unknown) => Promise.reject(toLinnetError(error, 'Network')));
+    return { picture: await draw(kept, info, options) };
   }
 
   drop(number: number): HeapFigures {
@@ -284,7 +292,7 @@ export class ModelHost {
   async receive(request: Request): Promise<void> {
     try {
       const value = await this.#answer(request);
-      const transfer = 'timing' in value ? [...value.outputs, ...(value.input ? [value.input] : [])] : 'bytes' in value ? [value.bytes] : [];
+      const transfer = 'timing' in value ? [...value.outputs, ...(value.input ? [value.input] : [])] : 'bytes' in value ? [value.bytes] : 'picture' in value ? [value.picture] : [];
       this.send({ type: 'reply', value }, transfer);
     } catch (error) {
       const { code, detail } = toLinnetError(error, 'EngineFailed');
@@ -320,6 +328,8 @@ export class ModelHost {
         return loaded.profile(request.input, request.runs);
       case 'read':
         return loaded.read(request.tensor);
+      case 'draw':
+        return loaded.draw(request);
       case 'drop':
         return loaded.drop(request.tensor);
       case 'heap':

@@ -46,7 +46,12 @@ await build({
   },
 });
 // Each API's host becomes a script of its own, so that a page fetches those alone that it tries.
-await build({ ...options, entryPoints: { gpu: source('gpu/backend.ts') }, splitting: true, chunkNames: 'gpu-[name]-[hash]' });
+await build({
+  ...options,
+  entryPoints: { gpu: source('gpu/backend.ts'), 'gpu-webgl2': source('gpu/webgl2.ts'), 'gpu-webgpu': source('gpu/webgpu.ts') },
+  splitting: true,
+  chunkNames: 'gpu-[name]-[hash]',
+});
 run(
   process.execPath,
   resolve(root, 'node_modules/typescript/bin/tsc'),

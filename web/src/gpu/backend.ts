@@ -1,5 +1,5 @@
 // A model on a GPU: the engine has read it and rewrites its graph, the module for GPUs compiles that, and the host of its
-// API replays the plan. The worker fetches this script only when such a backend is asked for.
+// API replays the plan. The worker fetches this script, and its API's, only when such a backend is asked for.
 import { LinnetError } from '../errors.js';
 import type { LoadRequest, RunRequest } from '../protocol.js';
 import type { NodeTime } from '../types.js';
@@ -91,23 +91,24 @@ export interface OpenGpu {
   readonly compiler: GpuCompiler;
 }
 
+/** The script of an API. */
+export interface HostScript {
+  readonly openHost: () => Promise<GpuHost>;
+}
+
 /**
- * Opens the GPU that the request asks for, or takes the one that is open in its place, while its model is still on the
- * way. `compileModule` fetches linnet-gpu.wasm.
+ * Opens the GPU of an API, or takes the one that is open in its place, while the model is still on its way. `module` is
+ * linnet-gpu.wasm.
  */
 export async function openGpu(
-  request: LoadRequest,
   place: { gpu: SharedGpu | null },
-  compileModule: (url: string) => Promise<WebAssembly.Module>,
+  script: Promise<HostScript>,
+  module: Promise<WebAssembly.Module>,
 ): Promise<OpenGpu> {
-  const compiler = compileModule(new URL('linnet-gpu.wasm', request.assets).href).then((module) => GpuCompiler.create(module));
+  const compiler = module.then((compiled) => GpuCompiler.create(compiled));
   // Told when it is waited for.
   compiler.catch(() => {});
-  const host = await share(place, () =>
-    request.backend === 'webgl2'
-      ? import('./webgl2.js').then(({ openWebGl2 }) => openWebGl2())
-      : import('./webgpu.js').then(({ openWebGpuHost }) => openWebGpuHost()),
-  );
+  const host = await share(place, async () => (await script).openHost());
   try {
     return { host, compiler: await compiler };
   } catch (error) {

@@ -21,7 +21,7 @@ const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeou
 const lostError = () => new LinnetError('DeviceLost', 'the WebGL2 context was lost');
 
 /** Opens a context of its own. Rejects with UnsupportedHost where there is none that can draw numbers. */
-export async function openWebGl2(): Promise<GpuHost> {
+export async function openHost(): Promise<GpuHost> {
   const canvas = new OffscreenCanvas(1, 1);
   const gl = canvas.getContext('webgl2', { antialias: false, depth: false, powerPreference: 'high-performance' });
   if (!gl) throw new LinnetError('UnsupportedHost', 'this browser gives no WebGL2 context');

@@ -56,7 +56,7 @@ export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gp
 }
 
 /** The same as a host of plans. */
-export async function openWebGpuHost(): Promise<GpuHost> {
+export async function openHost(): Promise<GpuHost> {
   const { device, adapter, target } = await openWebGpu();
   let closed = false;
   return {

@@ -1,6 +1,6 @@
 // A model's engine and what it answers, in whatever thread this runs.
 import { LinnetError, toLinnetError } from '../errors.js';
-import type { GpuModel, OpenGpu, SharedGpu } from '../gpu/backend.js';
+import type { GpuModel, HostScript, OpenGpu, SharedGpu } from '../gpu/backend.js';
 import type { KeptOutput } from '../gpu/host.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
@@ -31,10 +31,15 @@ function startHelper(engine: Engine, index: number, worker: Worker, url: string)
   });
 }
 
-// Fetches what a GPU needs, and opens it, while the model is on the way.
-async function openGpuOf(request: LoadRequest, place: Place): Promise<OpenGpu & Pick<GpuScript, 'openOnGpu'>> {
-  const { openGpu, openOnGpu } = (await import(new URL('gpu.js', request.assets).href)) as GpuScript;
-  return { ...(await openGpu(request, place, compileModule)), openOnGpu };
+// Fetches what a GPU needs, all at once, and opens it, while the model is on the way.
+async function openGpuOf({ assets, backend }: LoadRequest, place: Place): Promise<OpenGpu & Pick<GpuScript, 'openOnGpu'>> {
+  const asset = (name: string) => new URL(name, assets).href;
+  const host = import(asset(`gpu-${backend}.js`)) as Promise<HostScript>;
+  const module = compileModule(asset('linnet-gpu.wasm'));
+  // Told when they are waited for.
+  for (const each of [host, module]) each.catch(() => {});
+  const { openGpu, openOnGpu } = (await import(asset('gpu.js'))) as GpuScript;
+  return { ...(await openGpu(place, host, module)), openOnGpu };
 }
 
 /** What the models of a thread share: its GPU, and the tensors that any of them has kept, by number. */
@@ -93,14 +98,17 @@ class Loaded {
     // Beside a GPU the engine has little to compute.
     const threads = opening ? 1 : request.threads;
     const variant = opening ? request.variant.replace('-threads', '') : request.variant;
-    const engine = await Engine.create(
-      await compileModule(new URL(`linnet-${variant}.wasm`, assets).href),
-      variant.endsWith('-threads'),
+    const starting = compileModule(new URL(`linnet-${variant}.wasm`, assets).href).then((module) =>
+      Engine.create(module, variant.endsWith('-threads')),
     );
+    const reading = readModel(starting, request.source, (progress) => send({ type: 'progress', progress }, []));
+    // Told when it is waited for.
+    reading.catch(() => {});
+    const engine = await starting;
     const helper = new URL('helper_worker.js', assets).href;
     for (let i = 1; i < threads; ++i) helpers.push(new Worker(helper, { type: 'module', name: `linnet thread ${i}` }));
     const [{ handle, description, digest }] = await Promise.all([
-      readModel(engine, request.source, (progress) => send({ type: 'progress', progress }, [])),
+      reading,
       ...helpers.map((worker, i) => startHelper(engine, i + 1, worker, helper)),
     ]);
     if (opening) {

@@ -125,9 +125,12 @@ async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Opens the model in the engine with all its weights, and gives its handle and its digest: model.json's and the weights'. */
+/**
+ * Opens the model in the engine, which may still be on its way as well, with all its weights, and gives its handle and its
+ * digest: model.json's and the weights'.
+ */
 export async function readModel(
-  engine: Engine,
+  starting: Promise<Engine>,
   source: ModelSource,
   onProgress: (progress: Progress) => void,
 ): Promise<{ handle: number; description: ModelDescription; digest: string }> {
@@ -145,6 +148,7 @@ export async function readModel(
 
   const main = await files.open();
   const json = await readAll(main, onBytes);
+  const engine = await starting;
   let opened;
   try {
     opened = engine.openModel(json);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace linnet {
@@ -11,6 +12,11 @@ namespace linnet {
 class Digest {
  public:
   void add(std::span<const std::byte> bytes) {
+    for (; count_ % 8 == 0 && bytes.size() >= 8; bytes = bytes.subspan(8), count_ += 8) {
+      uint64_t word;
+      std::memcpy(&word, bytes.data(), 8);
+      state_ = mixed(word);
+    }
     for (const std::byte byte : bytes) {
       word_ |= static_cast<uint64_t>(byte) << (8 * (count_++ % 8));
       if (count_ % 8 != 0) continue;

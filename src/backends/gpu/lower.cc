@@ -71,29 +71,33 @@ Operand Lowering::operand(ValueId id) {
   const Value& value = graph_.value(id);
   if (!value.is_constant() || value.dtype != DType::F32 || weight_type_ == DType::F32)
     return {ref(id), value.dtype};
+  const auto count = static_cast<uint32_t>(value.shape.elements());
   if (half_refs_[id].is_none())
-    half_refs_[id] =
-        pack_weights(id, static_cast<uint64_t>(value.shape.elements()), [](uint32_t i) { return i; }).ref;
+    half_refs_[id] = pack_weights(id, 1, count, [count](uint32_t, uint32_t* elements) {
+                       for (uint32_t i = 0; i < count; ++i) elements[i] = i;
+                     }).ref;
   return {half_refs_[id], DType::F16};
 }
 
-Operand Lowering::pack_weights(ValueId source, uint64_t count, std::function<uint32_t(uint32_t)> at) {
+Operand Lowering::pack_weights(ValueId source, uint32_t rows, uint32_t length,
+                               std::function<void(uint32_t row, uint32_t* elements)> choose) {
   const Tensor constant = graph_.value(source).constant;
   const DType type = weight_type();
-  const auto fill = [constant, type, count, at = std::move(at)](std::byte* to) {
-    for (uint32_t i = 0; i < count; ++i) {
-      const uint32_t from = at(i);
-      float value = from == kNone ? 0 : constant.as<float>()[from];
-      if (type == DType::F32) {
-        reinterpret_cast<float*>(to)[i] = value;
-        continue;
+  const auto fill = [constant, type, rows, length, choose = std::move(choose)](std::byte* to) {
+    std::vector<uint32_t> elements(length);
+    const float* values = constant.as<float>();
+    for (uint32_t row = 0; row < rows; ++row, to += length * dtype_size(type)) {
+      choose(row, elements.data());
+      for (uint32_t i = 0; i < length; ++i) {
+        const float value = elements[i] == kNone ? 0 : values[elements[i]];
+        if (type == DType::F32)
+          reinterpret_cast<float*>(to)[i] = value;
+        else  // What a half cannot hold becomes the largest that it can: masks stay masks.
+          reinterpret_cast<uint16_t*>(to)[i] = float_to_half(std::clamp(value, -65504.0f, 65504.0f));
       }
-      // What a half cannot hold becomes the largest that it can: masks stay masks.
-      value = std::clamp(value, -65504.0f, 65504.0f);
-      reinterpret_cast<uint16_t*>(to)[i] = float_to_half(value);
     }
   };
-  return {add_weights(count * dtype_size(type), source, fill), type};
+  return {add_weights(uint64_t{rows} * length * dtype_size(type), source, fill), type};
 }
 
 Ref Lowering::add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill) {

@@ -29,9 +29,10 @@ class Lowering {
   // What the f32 weights of the node that is lowered are stored as: f16 where they meet tensors of f16. Those
   // of a depthwise convolution are few, and their rounding is felt most.
   DType weight_type() const { return weight_type_; }
-  // `count` such weights from constant `source`, an f32 one: element i is the constant's element at(i), or 0
-  // where that is kNone.
-  Operand pack_weights(ValueId source, uint64_t count, std::function<uint32_t(uint32_t)> at);
+  // `rows` times `length` such weights from constant `source`, an f32 one: `choose` gives, for each weight of
+  // a row, the constant's element that it is, or kNone where it is 0.
+  Operand pack_weights(ValueId source, uint32_t rows, uint32_t length,
+                       std::function<void(uint32_t row, uint32_t* elements)> choose);
   // `bytes` of weights that `fill` will write when the host asks for them, and has brought the elements of
   // constant `source` (kNone: needs none).
   Ref add_weights(uint64_t bytes, ValueId source, std::function<void(std::byte*)> fill);

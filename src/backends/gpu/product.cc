@@ -33,37 +33,42 @@ std::optional<Product> product_of(const Graph& graph, const Node& node) {
   product.rows = static_cast<uint32_t>(y.elements() / y.back());
   product.channels = static_cast<uint32_t>(x.back());
   product.columns = static_cast<uint32_t>(y.back());
-  const uint32_t channels = product.channels, columns = product.columns;
+  product.channel_step = product.columns;
+  product.column_step = 1;
   if (node.op == Op::conv2d) {
     const Window window = window_of(node.attrs, x, w[0], w[1]);
     if (!is_plain(window.y) || !is_plain(window.x)) product.window = window;
-    product.weight_at = [channels, columns](uint32_t tap, uint32_t channel, uint32_t column) {
-      return (tap * channels + channel) * columns + column;
-    };
     return product;
   }
   if (w.rank() != 2 || node.attrs.get_bool(Attr::transpose_a, false)) return {};
-  const bool transposed = node.attrs.get_bool(Attr::transpose_b, false);
-  product.weight_at = [transposed, channels, columns](uint32_t, uint32_t channel, uint32_t column) {
-    return transposed ? column * channels + channel : channel * columns + column;
-  };
+  if (node.attrs.get_bool(Attr::transpose_b, false)) {
+    product.channel_step = 1;
+    product.column_step = product.channels;
+  }
   return product;
 }
 
 Operand add_product_weights(Lowering& lowering, const Node& node, const Product& product) {
   const uint32_t blocks = (product.columns + 3) / 4, depth = 4 * product.depth4(), taps = product.taps();
-  const auto from = [=, channels = product.channels, columns = product.columns,
-                     at = product.weight_at](uint32_t i) {
-    const uint32_t channel = i / 4 % depth, tap = i / 4 / depth % taps,
-                   column = i / 4 / depth / taps * 4 + i % 4;
-    return channel < channels && column < columns ? at(tap, channel, column) : kNone;
+  // A row holds what a tap of four columns takes.
+  const auto choose = [=, channels = product.channels, columns = product.columns,
+                       channel_step = product.channel_step,
+                       column_step = product.column_step](uint32_t row, uint32_t* elements) {
+    const uint32_t first = row / taps * 4, tap = row % taps * channels * columns;
+    for (uint32_t channel = 0; channel < depth; ++channel)
+      for (uint32_t column = first; column < first + 4; ++column)
+        *elements++ = channel < channels && column < columns
+                          ? tap + channel * channel_step + column * column_step
+                          : kNone;
   };
-  return lowering.pack_weights(node.inputs[1], uint64_t{blocks} * taps * depth * 4, from);
+  return lowering.pack_weights(node.inputs[1], blocks * taps, depth * 4, choose);
 }
 
 Operand add_product_bias(Lowering& lowering, const Node& node, const Product& product) {
-  return lowering.pack_weights(node.inputs[2], uint64_t{(product.columns + 3) / 4} * 4,
-                               [columns = product.columns](uint32_t i) { return i < columns ? i : kNone; });
+  const uint32_t columns = product.columns, length = (columns + 3) / 4 * 4;
+  return lowering.pack_weights(node.inputs[2], 1, length, [=](uint32_t, uint32_t* elements) {
+    for (uint32_t i = 0; i < length; ++i) elements[i] = i < columns ? i : kNone;
+  });
 }
 
 void add_window_params(Kernel& kernel, const Window& window, const Shape& x, const Shape& y) {

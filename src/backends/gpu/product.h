@@ -1,7 +1,6 @@
 // What convolutions and matrix products with constant weights have in common: rows (pixels) times columns.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "backends/gpu/lower.h"
@@ -9,16 +8,14 @@
 
 namespace linnet::gpu {
 
-// The constant's element that is the weight of tap `tap`, input channel `channel`, output `column`.
-using WeightAt = std::function<uint32_t(uint32_t tap, uint32_t channel, uint32_t column)>;
-
 struct Product {
   uint32_t rows;      // pixels of the result, of all images
   uint32_t channels;  // of the input
   uint32_t columns;   // channels of the result
   // Of a convolution that is not a plain product of rows.
   std::optional<Window> window;
-  WeightAt weight_at;
+  // Elements of the constant from one input channel to the next, and from one column; taps follow each other.
+  uint32_t channel_step, column_step;
 
   uint32_t taps() const { return window ? static_cast<uint32_t>(window->y.kernel * window->x.kernel) : 1; }
   uint32_t depth4() const { return (channels + 3) / 4; }

@@ -12,7 +12,8 @@ namespace {
 // Wider kernels would make long texts of their unrolled taps.
 constexpr int32_t kMostTaps = 7;
 
-// Writes the taps of a row of the window, and their products.
+// Writes the sums over the taps of the window's rows. What a tap finds outside of the input counts as zero,
+// without a branch, for which emulated GPUs pay dearly.
 class Taps {
  public:
   Taps(std::string& text, const Tensor& x, uint32_t fours, uint32_t layers, const WindowAxis& axis)
@@ -20,63 +21,57 @@ class Taps {
         by_pixels_(x.layers > 1 && x.unit == fours),
         in_layers_(x.layers),
         layers_(layers),
-        kernel_(static_cast<uint32_t>(axis.kernel)),
-        dilation_(static_cast<uint32_t>(axis.dilation)) {}
+        kernel_(static_cast<uint32_t>(axis.kernel)) {}
 
   // Of a window that moves by one pixel, over images of one size: the pixels that it needs follow each other,
-  // those beyond the end of a row too, which count as zero.
+  // those beyond the end of a row too.
   void append_shared() {
+    for (uint32_t tap = 0; tap < kernel_; ++tap)
+      gpu::append_each(text_, layers_, "  @u32 in$0_$1 = inside(x$0 + $1, P.in_w);\n", {tap});
+    text_ += kForRows;
     text_ += "    @i32 first = i32(row) + (ky - P.pad_top) * P.in_w - P.pad_left;\n";
     for (uint32_t i = 0; i < layers_ + kernel_ - 1; ++i)
-      gpu::append(text_, "    @u32 p$0 = u32(max(first + $0, 0));\n    @vec4f v$0 = $1;\n",
-                  {i, fetch_at(gpu::text_of("p$0", {i}))});
+      gpu::append(text_, "    @u32 p$0 = u32(max(first + $0, 0));\n    @vec4f v$0 = $1;\n", {i, fetch_at(i)});
+    gpu::append_each(text_, layers_, "    @u32 in$0 = inside(y$0 + ky, P.in_h);\n");
     for (uint32_t tap = 0; tap < kernel_; ++tap) {
-      append_weight(tap);
-      for (uint32_t layer = 0; layer < layers_; ++layer) {
-        if (tap == 0) gpu::append(text_, "    @u32 line$0 = u32(y$0 + ky);\n", {layer});
-        append_product("line", layer, tap, tap, gpu::text_of("v$0", {layer + tap}));
-      }
+      gpu::append(text_, "    @vec4f w$0 = texel_1(tap + $0u * P.fours);\n", {tap});
+      for (uint32_t layer = 0; layer < layers_; ++layer)
+        gpu::append(text_, "    s$0 += keep(v$1, in$0 & in$0_$2) * w$2;\n", {layer, layer + tap, tap});
     }
+    text_ += "  }\n";
   }
 
   void append_single() {
+    text_ += kForRows;
     text_ += "    @i32 dy = ky * P.dilation_y;\n";
     gpu::append_each(text_, layers_,
-                     "    @u32 a$0 = u32(y$0 + dy);\n    @i32 line$0 = (n$0 + y$0 + dy) * P.in_w + x$0;\n");
-    for (uint32_t tap = 0; tap < kernel_; ++tap) {
-      const uint32_t dx = tap * dilation_;
-      append_weight(tap);
-      for (uint32_t layer = 0; layer < layers_; ++layer) {
-        gpu::append(text_, "    @u32 p$0_$1 = u32(max(line$0 + $2, 0));\n", {layer, tap, dx});
-        append_product("a", layer, dx, tap, fetch_at(gpu::text_of("p$0_$1", {layer, tap})));
-      }
-    }
+                     "    @u32 in$0 = inside(y$0 + dy, P.in_h);\n"
+                     "    @i32 line$0 = (n$0 + y$0 + dy) * P.in_w + x$0;\n");
+    text_ +=
+        "    for (@i32 kx = 0; kx < P.kernel_x; kx++) {\n    @i32 dx = kx * P.dilation_x;\n"
+        "    @vec4f w = texel_1(tap);\n";
+    for (uint32_t layer = 0; layer < layers_; ++layer)
+      gpu::append(text_,
+                  "    @u32 p$0 = u32(max(line$0 + dx, 0));\n"
+                  "    s$0 += keep($1, in$0 & inside(x$0 + dx, P.in_w)) * w;\n",
+                  {layer, fetch_at(layer)});
+    text_ += "    tap += P.fours;\n    }\n  }\n";
   }
 
  private:
-  // Text of the input's texel of channels `c` of pixel `p`.
-  std::string fetch_at(const std::string& p) const {
+  static constexpr char kForRows[] =
+      "  for (@i32 ky = 0; ky < P.kernel_y; ky++) {\n    @u32 tap = u32(ky * P.kernel_x) * P.fours + c;\n";
+
+  // Text of the input's texel of channels `c` of pixel p<number>.
+  std::string fetch_at(uint32_t number) const {
     return gpu::text_of(
-        by_pixels_ ? "pick_0(($0 >> $1u) * P.fours + c, i32($0 & $2u))" : "texel_0($0 * P.fours + c)",
-        {p, std::countr_zero(in_layers_), in_layers_ - 1});
-  }
-
-  void append_weight(uint32_t tap) {
-    gpu::append(text_, "    @vec4f w$0 = texel_1(tap + $0u * P.fours);\n", {tap});
-  }
-
-  // Adds `value` times the weight of `tap` where (row<layer>, x<layer> + dx) lies in the input. Without a
-  // branch, for which emulated GPUs pay dearly.
-  void append_product(const char* row, uint32_t layer, uint32_t dx, uint32_t tap, const std::string& value) {
-    gpu::append(text_,
-                "    s$1 += mix(vec4(0.0), $4, bvec4(all(lessThan(uvec2($0$1, u32(x$1 + $2)), uvec2(P.in_h, "
-                "P.in_w))))) * w$3;\n",
-                {row, layer, dx, tap, value});
+        by_pixels_ ? "pick_0((p$0 >> $1u) * P.fours + c, i32(p$0 & $2u))" : "texel_0(p$0 * P.fours + c)",
+        {number, std::countr_zero(in_layers_), in_layers_ - 1});
   }
 
   std::string& text_;
   const bool by_pixels_;
-  const uint32_t in_layers_, layers_, kernel_, dilation_;
+  const uint32_t in_layers_, layers_, kernel_;
 };
 
 }  // namespace
@@ -111,13 +106,10 @@ Result<bool> Lowering::lower_depthwise_conv2d(const Node& node) {
               {out.layers, own_inputs(node) > 2 ? "texel_2(c)" : "vec4f(0.0)"});
   gpu::append_each(text, out.layers, "  @vec4f s$0 = bias;\n");
   append_window_starts(text, out.layers);
-  text +=
-      "  for (@i32 ky = 0; ky < P.kernel_y; ky++) {\n    @u32 tap = u32(ky * P.kernel_x) * P.fours + c;\n";
   const bool shared = window.x.stride == 1 && window.y.stride == 1 && window.x.dilation == 1 &&
                       window.y.dilation == 1 && x[1] == y[1] && x[2] == y[2];
   Taps taps(text, in, fours, out.layers, window.x);
   shared ? taps.append_shared() : taps.append_single();
-  text += "  }\n";
   gpu::append_each(text, out.layers, "  store_$0(epilogue(s$0, ((row + $0u) * P.fours + c) * 4u));\n");
   text += "}\n";
   return emit_draw(kernel, out);

@@ -196,6 +196,8 @@ Result<bool> Lowering::emit_draw(const Kernel& kernel, const Tensor& out) {
   append_stores(text, out);
   gpu::append(text,
               "u32 texel_number() { return (u32(gl_FragCoord.y) << P.out_shift) + u32(gl_FragCoord.x); }\n"
+              "u32 inside(i32 i, i32 size) { return u32(~((i | (size - 1 - i)) >> 31)); }\n"
+              "vec4f keep(vec4f v, u32 mask) { return uintBitsToFloat(floatBitsToUint(v) & uvec4(mask)); }\n"
               "vec4f weight(u32 t) { return texelFetch(w, ivec2(t & $0u, t >> $1u), 0); }\n$2$3$4",
               {kWeightsMask, kWeightsShift, functions, gpu::expr_functions(gpu::Dialect::Glsl, kernel.text),
                gpu::translate(gpu::Dialect::Glsl, kernel.text)});

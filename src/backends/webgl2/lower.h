@@ -23,7 +23,8 @@ class Lowering : public gpu::Lowering {
   // Emits a draw of a kernel whose text, GLSL but for @-marks, has its own main. It reads inputs as flat
   // kernels do, and by texel_k(t), the vec4f or vec4i of texel t; those that are no weights also by
   // pick_k(number, layer), see Tensor. `texel_number()` is that of the texel to compute, and store_L(value)
-  // gives the one of layer L.
+  // gives the one of layer L. `inside(i, size)` has all bits set where 0 <= i < size, else none;
+  // `keep(v, mask)` keeps those bits of v.
   Result<bool> emit_draw(const Kernel& kernel, const Tensor& out);
 
   const Tensor& tensor(Ref ref) const { return tensors_[static_cast<size_t>(ref.offset() / 4)]; }

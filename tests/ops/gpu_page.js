@@ -1,10 +1,10 @@
 // Runs plans of op cases in a page: /BACKEND.js is the bundle of web/src/gpu/BACKEND.ts.
-import { openWebGl2 } from '/webgl2.js';
-import { openWebGpuHost } from '/webgpu.js';
+import { openHost as openWebGl2 } from '/webgl2.js';
+import { openHost as openWebGpu } from '/webgpu.js';
 
 const fetchBytes = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 
-const open = { webgpu: openWebGpuHost, webgl2: openWebGl2 };
+const open = { webgpu: openWebGpu, webgl2: openWebGl2 };
 const hosts = {};
 /** Runs one case twice, since the second run meets what the first one left; gives the outputs' bytes as numbers. */
 globalThis.runCase = async (backend, plan, weightsFile, inputFiles) => {

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { imagesFolder, linnet, missing, modelsFolder } from '../differential/linnet.mjs';
 import { relativeError } from '../differential/tensors.mjs';
 import { gpuFlags, launch, modelDocuments, nativeRun, openPackagePage, runInPage, startServer } from './harness.mjs';
-import { loop, smallClassifier } from './small_models.mjs';
+import { loop, smallClassifier, sum } from './small_models.mjs';
 
 const tolerance = 1e-3;
 // LINNET_PHOTOS=500 compares f16 with f32 on all photos, which takes minutes.
@@ -17,7 +17,7 @@ let browser, server, page;
 
 before(async () => {
   browser = await launch({ flags: gpuFlags });
-  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier()), ...modelDocuments('/loop', loop([1, 1030])) }, mounts: [['/made/', made]] });
+  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier()), ...modelDocuments('/loop', loop([1, 1030])), ...modelDocuments('/sum', sum()) }, mounts: [['/made/', made]] });
   page = await openPackagePage(browser, server.url);
 });
 after(async () => {
@@ -136,6 +136,47 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
     assert.deepEqual([found.alive, found.left, found.gone, found.wrong], [1, 0, 'Disposed', 'TypeMismatch']);
     assert.deepEqual(found.read, Array.from({ length: 1030 }, (_, i) => 1 + 5 * i));
     assert.deepEqual(found.product, Array.from({ length: 1030 }, (_, i) => (1 + 6 * i) * i));
+    assert.deepEqual(page.problems, []);
+  });
+
+for (const backend of ['wasm', 'webgpu', 'webgl2'])
+  test(`images meet kept states on ${backend}`, async () => {
+    const found = await page.evaluate(async (backend) => {
+      const model = await linnet.loadModel('/sum/', { backend, image: { normalisation: 'raw', fit: 'stretch' } });
+      const image = (k) => new ImageData(Uint8ClampedArray.from({ length: 64 }, (_, i) => (i % 4 === 3 ? 255 : (k * i) % 200)), 4, 4);
+      const expected = new Float32Array(48).fill(1);
+      const add = (k) => expected.forEach((_, i) => (expected[i] += (k * (4 * Math.floor(i / 3) + (i % 3))) % 200));
+      const shown = [];
+      let state = expected.slice();
+      for (let k = 1; k < 6; ++k) {
+        // What is asked for first is done first, whether or not the image has to be decoded.
+        const source = k % 2 ? image(k) : await createImageBitmap(image(k));
+        const next = model.runImageKept(source, { input: 'image', inputs: k % 3 ? { other: state } : state });
+        void state.dispose?.();
+        state = (await next).sum;
+        add(k);
+        shown.push((await state.read()).join() === expected.join());
+      }
+      const plain = await model.runImage(image(7), { input: 'image', inputs: state });
+      add(7);
+      shown.push(plain.sum.join() === expected.join());
+      const codes = [await errorOf(() => model.runImage(image(1), { input: 'image' }))];
+      // Given as an array it is there for the next image too.
+      for (const options of [{ inputs: new Float32Array(48).fill(2) }, {}]) {
+        const { sum } = await model.runImage(image(0), { input: 'image', ...options });
+        shown.push(sum.every((value) => value === 2));
+      }
+      for (const inputs of [{ image: state }, { other: state, image: state }, { other: new Float32Array(5) }, {}])
+        codes.push(await errorOf(() => model.runImageKept(image(1), { input: 'image', inputs })));
+      await state.dispose();
+      codes.push(await errorOf(() => model.runImageKept(image(1), { input: 'image', inputs: state })));
+      const { keptTensors } = await model.heap();
+      await model.dispose();
+      return { shown, codes: codes.map(({ code }) => code), keptTensors };
+    }, backend);
+    assert.deepEqual(found.shown, Array(8).fill(true));
+    assert.deepEqual(found.codes, [...Array(3).fill('InvalidArgument'), 'WrongSize', 'InvalidArgument', 'Disposed']);
+    assert.equal(found.keptTensors, 0);
     assert.deepEqual(page.problems, []);
   });
 

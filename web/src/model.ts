@@ -9,6 +9,7 @@ import type {
   HeapFigures,
   ImageInput,
   ImageOptions,
+  ImageRunOptions,
   MemoryFigures,
   KeptTensor,
   NamedArrays,
@@ -117,34 +118,44 @@ export class Model {
    * They can be inputs of later runs of this model and of those beside it, and are to be disposed of. Not with the backend
    * auto.
    */
-  async runKept(inputs: TypedArray | KeptTensor | NamedInputs): Promise<Record<string, KeptTensor>> {
-    const { kept } = await this.#run(inputs, {}, true);
-    return Object.fromEntries(this.outputs.map((output, i) => [output.name, this.#keptTensor(output, kept[i]!)]));
+  runKept(inputs: TypedArray | KeptTensor | NamedInputs): Promise<Record<string, KeptTensor>> {
+    return this.#run(inputs, {}, true).then((reply) => this.#namedKept(reply));
   }
 
-  /**
-   * One inference on an image, which the worker crops, resizes and normalises into the input. `input` names the input
-   * to fill, where the model has several; it must be [1,H,W,3] or [1,H,W,1], and the other inputs are left as they are.
-   */
-  async runImage(
-    image: ImageInput,
-    options: ImageOptions & RunOptions & { readonly input?: string } = {},
-  ): Promise<NamedArrays> {
+  /** One inference on an image, which the worker crops, resizes and normalises into the input. */
+  runImage(image: ImageInput, options: ImageRunOptions & RunOptions = {}): Promise<NamedArrays> {
+    return this.#runImage(image, options, false).then((reply) => this.#named(reply));
+  }
+
+  /** The same with outputs that are kept, as runKept does. */
+  runImageKept(image: ImageInput, options: ImageRunOptions = {}): Promise<Record<string, KeptTensor>> {
+    return this.#runImage(image, options, true).then((reply) => this.#namedKept(reply));
+  }
+
+  async #runImage(image: ImageInput, options: ImageRunOptions & RunOptions, keep: boolean): Promise<RunReply> {
     let handedOver: ImageInput | WorkerImage = image;
     try {
-      const checked = this.#attempt(() => ({
-        input: this.#imageInput(options.input),
-        plan: planImage(options, this.imageDefaults, imageOptionsOf(this.metadata)),
-        outputs: this.#recycle(options.recycle),
-      }));
+      const checked = this.#attempt(() => {
+        const input = this.#imageInput(options.input);
+        return {
+          input,
+          plan: planImage(options, this.imageDefaults, imageOptionsOf(this.metadata)),
+          outputs: this.#recycle(options.recycle),
+          keep,
+          ...(options.inputs && this.#packBut(input, options.inputs)),
+        };
+      });
       if (checked instanceof LinnetError) throw checked;
-      const ready = await toWorkerImage(image);
-      handedOver = ready;
-      const transfer: Transferable[] = [...checked.outputs];
-      if (!(ready instanceof ImageData)) transfer.push(ready);
-      return await this.#enqueue(async () =>
-        this.#named(this.#finish(await this.channel.ask<'image'>({ type: 'image', image: ready, ...checked }, transfer))),
-      );
+      // It is made ready while earlier runs go on, and still has its place among all.
+      const making = toWorkerImage(image);
+      making.catch(() => undefined);
+      return await this.#enqueue(async () => {
+        const ready = (handedOver = await making);
+        const transfer: Transferable[] = [...checked.outputs];
+        if (checked.inputs) transfer.push(checked.inputs);
+        if (!(ready instanceof ImageData)) transfer.push(ready);
+        return this.#finish(await this.channel.ask<'image'>({ type: 'image', image: ready, ...checked }, transfer));
+      });
     } catch (error) {
       // What never reached the worker is closed here: a camera waits for its frames.
       if ('close' in handedOver) handedOver.close();
@@ -272,22 +283,26 @@ export class Model {
   }
 
   #run(inputs: TypedArray | KeptTensor | NamedInputs, { recycle }: RunOptions, keep: boolean): Promise<RunReply> {
+    const checked = this.#attempt(() => ({ outputs: this.#recycle(recycle), ...this.#packBut(-1, inputs) }));
+    if (checked instanceof LinnetError) return Promise.reject(checked);
+    const { inputs: input, outputs, fed } = checked;
+    return this.#enqueue(async () =>
+      this.#finish(await this.channel.ask<'run'>({ type: 'run', input, outputs, fed, keep }, [input, ...outputs])),
+    );
+  }
+
+  // All inputs but one, which something else fills, and the numbers of those that are kept tensors.
+  #packBut(left: number, given: TypedArray | KeptTensor | NamedInputs): { inputs: ArrayBuffer; fed: (number | null)[] | null } {
     const isKept = (value: unknown): value is KeptTensor => {
       const kept = keptTensors.get(value as KeptTensor);
       if (!kept || kept.queue === this.#queue) return !!kept;
       throw new LinnetError('InvalidArgument', `'${(value as KeptTensor).name}' is kept in another thread: load this model beside the one that keeps it`);
     };
-    const checked = this.#attempt(() => ({
-      given: orderInputs(this.inputs, inputs, isKept),
-      outputs: this.#recycle(recycle),
-    }));
-    if (checked instanceof LinnetError) return Promise.reject(checked);
-    const { given, outputs } = checked;
-    const input = this.#pack(given.map((each, i) => (isKept(each) ? new Uint8Array(bytesOf(this.inputs[i]!)) : each)));
-    const fed = given.some(isKept) ? given.map((each) => keptTensors.get(each)?.number ?? null) : null;
-    return this.#enqueue(async () =>
-      this.#finish(await this.channel.ask<'run'>({ type: 'run', input, outputs, fed, keep }, [input, ...outputs])),
-    );
+    const ordered: (TypedArray | KeptTensor | null)[] = orderInputs(this.inputs.filter((_, i) => i !== left), given, isKept);
+    if (left >= 0) ordered.splice(left, 0, null);
+    const fed = ordered.map((each) => (each && keptTensors.get(each)?.number) ?? null);
+    const inputs = this.#pack(ordered.map((each, i) => (ArrayBuffer.isView(each) ? each : new Uint8Array(bytesOf(this.inputs[i]!)))));
+    return { inputs, fed: fed.some(Boolean) ? fed : null };
   }
 
   #keptTensor({ name, dtype, shape }: TensorInfo, tensor: number): KeptTensor {
@@ -315,6 +330,10 @@ export class Model {
     this.#threads = reply.threads;
     if (reply.totalBytes !== this.#memory.total) this.#memory = { ...this.#memory, total: reply.totalBytes };
     return reply;
+  }
+
+  #namedKept({ kept }: RunReply): Record<string, KeptTensor> {
+    return Object.fromEntries(this.outputs.map((output, i) => [output.name, this.#keptTensor(output, kept[i]!)]));
   }
 
   #named({ outputs }: RunReply): NamedArrays {

@@ -48,9 +48,11 @@ export interface ImageRequest {
   readonly image: WorkerImage;
   readonly plan: ImagePlan;
   readonly input: number;
-  /** Of all inputs before the image comes, where the worker has not seen them. */
+  /** Of all inputs before the image comes, where they are not those of the run before; it comes back in the reply. */
   readonly inputs?: ArrayBuffer | null;
   readonly outputs: readonly ArrayBuffer[];
+  readonly fed?: RunRequest['fed'];
+  readonly keep?: boolean;
 }
 
 export interface ProfileRequest {

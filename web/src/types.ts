@@ -175,6 +175,14 @@ export interface ImageOptions {
   readonly crop?: number;
 }
 
+/** How an image is run, and with what. */
+export interface ImageRunOptions extends ImageOptions {
+  /** The input to fill, [1,H,W,3] or [1,H,W,1], where the model has several. */
+  readonly input?: string;
+  /** The other inputs, by name where there are several. Default: those of the run before. */
+  readonly inputs?: TypedArray | KeptTensor | NamedInputs;
+}
+
 /** An image as it goes to the worker. */
 export type WorkerImage = ImageBitmap | ImageData | VideoFrame;
 

@@ -106,9 +106,9 @@ export class Ladder implements Runner {
     // An image fills one input and leaves the others as they were: WASM keeps them.
     const several = this.#first.inputs.length > 1;
     if (several && request.type === 'image') {
-      const inputs = this.#unseen;
+      const inputs = request.inputs ?? this.#unseen;
       this.#unseen = null;
-      return this.#run(wasm, { ...request, inputs }, inputs ? [...transfer, inputs] : transfer);
+      return this.#run(wasm, { ...request, inputs }, inputs && !request.inputs ? [...transfer, inputs] : transfer);
     }
     this.#unseen = null;
     if (this.#active === wasm) return this.#run(wasm, request, transfer);

@@ -143,13 +143,8 @@ class Loaded {
   async run({ input, outputs, aside, fed, keep }: RunRequest): Promise<RunReply> {
     this.engine.wake(this.session);
     this.#setInputs(input);
-    if (!aside) this.#keepInputs(input, fed?.some((number) => number !== null));
-    for (const [i, number] of (fed ?? []).entries()) {
-      if (number === null) continue;
-      const tensor = this.#tensor(number);
-      if (this.gpu) this.gpu.feed(tensor, i);
-      else this.engine.bytes.set(await tensor.read(), this.description.inputs[i]!.address);
-    }
+    if (!aside) this.#keepInputs(input, fed);
+    await this.#feed(fed);
     return this.#infer(input, keep ? null : outputs, 0, fed);
   }
 
@@ -176,11 +171,11 @@ class Loaded {
     return this.engine.profile(this.session, runs);
   }
 
-  async runImage({ image, plan, input, inputs, outputs }: ImageRequest): Promise<RunReply> {
+  async runImage({ image, plan, input, inputs, outputs, fed, keep }: ImageRequest): Promise<RunReply> {
     try {
-      if (inputs) this.#keepInputs(inputs);
-      if (this.#kept && this.#isFed)
-        throw new LinnetError('InvalidArgument', 'the last run took kept tensors: give the other inputs to run() as arrays first');
+      if (inputs) this.#keepInputs(inputs, fed);
+      else if (this.#isFed)
+        throw new LinnetError('InvalidArgument', 'the last run took kept tensors: give the other inputs too');
       const start = performance.now();
       await this.#pixels.read(image, (layout) => {
         const key = JSON.stringify([input, layout, plan]);
@@ -192,9 +187,10 @@ class Loaded {
       });
       this.engine.wake(this.session);
       if (this.#kept) this.#setInputs(this.#kept.buffer);
+      await this.#feed(fed);
       this.engine.loadImage(this.session, input);
       this.#keepImage(input);
-      return await this.#infer(null, outputs, performance.now() - start);
+      return await this.#infer(inputs ?? null, keep ? null : outputs, performance.now() - start, fed);
     } finally {
       if ('close' in image) image.close();
     }
@@ -241,9 +237,18 @@ class Loaded {
     });
   }
 
-  #keepInputs(input: ArrayBuffer, isFed = false): void {
+  #keepInputs(input: ArrayBuffer, fed: RunRequest['fed']): void {
     this.#kept?.set(new Uint8Array(input));
-    this.#isFed = isFed;
+    this.#isFed = this.#kept !== null && !!fed;
+  }
+
+  async #feed(fed: RunRequest['fed']): Promise<void> {
+    for (const [i, number] of (fed ?? []).entries()) {
+      if (number === null) continue;
+      const tensor = this.#tensor(number);
+      if (this.gpu) this.gpu.feed(tensor, i);
+      else this.engine.bytes.set(await tensor.read(), this.description.inputs[i]!.address);
+    }
   }
 
   #keepImage(index: number): void {

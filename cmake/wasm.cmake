@@ -1,11 +1,12 @@
 # linnet.wasm: the engine and its exports as a reactor, one module for each variant (see CMakePresets.json).
-add_executable(linnet src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc)
+add_executable(linnet src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc src/abi/image_spec.cc)
 target_link_libraries(linnet PRIVATE linnet_engine)
 # The thread pool of WebAssembly exports its helpers' entry, which nothing inside the module calls.
 target_compile_options(linnet_flags INTERFACE -fno-threadsafe-statics -ffunction-sections -fdata-sections)
 
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
-set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/gpu_exports.cc)
+set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/frame_exports.cc src/abi/gpu_exports.cc
+    src/abi/image_spec.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd/|backends/cpu/kernels/|runtime/|vision/rows)")
 foreach(once compile compile_gpu profile session thread_choice)
   list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/${once}.cc)
@@ -87,6 +88,16 @@ if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
     -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576
     ${link_small})
   ship(linnet-gpu)
+endif()
+
+# linnet-frames.wasm: what fills an input from images on WebGPU.
+if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
+  add_executable(linnet-frames src/abi/abort.cc src/abi/frame_exports.cc src/abi/heap.cc src/abi/image_spec.cc)
+  target_link_libraries(linnet-frames PRIVATE linnet_engine)
+  target_link_options(linnet-frames PRIVATE
+    -mexec-model=reactor -Wl,--stack-first,-z,stack-size=65536
+    ${link_small})
+  ship(linnet-frames)
 endif()
 
 # The op suite as a WASI command. Only the ops' own files hold cases; theirs here come before the engine's.

@@ -43,6 +43,7 @@ consteval u32 layout_hash() {
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_LIVE_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_GPU_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
+#define LINNET_ABI_FRAME_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #include "abi/abi.def"
 #define LINNET_ERROR(name, number, title) hash = mix(mix(hash, #name), u32{number});
 #include "base/errors.def"

@@ -10,10 +10,6 @@ namespace {
 
 constexpr size_t kPixel = 4;  // bytes, of RGBA and of a resized line
 
-struct Box {
-  int x, y, width, height;
-};
-
 // `fraction` of `side` in whole pixels, at least one.
 int part_of(double side, double fraction) {
   return std::max(1, static_cast<int>(std::lround(side * fraction)));
@@ -106,9 +102,9 @@ uint64_t packed_bytes(const ImageFormat& format) {
          2 * static_cast<uint64_t>(half_up(format.width)) * static_cast<uint64_t>(half_up(format.height));
 }
 
-Result<Preprocessor> Preprocessor::create(const ImageFormat& format, const ImageTarget& target,
-                                          const PreprocessSpec& spec) {
-  const auto& [width, height, pixels, colours] = format;
+Result<Boxes> image_boxes(const ImageFormat& format, const ImageTarget& target, const PreprocessSpec& spec) {
+  constexpr int kMaxSide = Preprocessor::kMaxSide;
+  const int width = format.width, height = format.height;
   if (width <= 0 || height <= 0 || width > kMaxSide || height > kMaxSide) {
     return fail(ErrorCode::BadImage, "an image of %d x %d pixels; each side must have 1 to %d", width, height,
                 kMaxSide);
@@ -133,21 +129,26 @@ Result<Preprocessor> Preprocessor::create(const ImageFormat& format, const Image
   if (!(spec.crop > 0 && spec.crop <= 1)) {
     return fail(ErrorCode::InvalidArgument, "a crop of %g; it must be above 0 and at most 1", spec.crop);
   }
+  return Boxes{source_box(width, height, shape[2], shape[1], spec),
+               target_box(width, height, shape[2], shape[1], spec.fit)};
+}
 
+Result<Preprocessor> Preprocessor::create(const ImageFormat& format, const ImageTarget& target,
+                                          const PreprocessSpec& spec) {
+  TRY_ASSIGN(const Boxes boxes, image_boxes(format, target, spec));
+  const auto& [from, to] = boxes;
   Preprocessor made;
   made.format_ = format;
   made.target_ = target;
   made.normalisation_ = spec.normalisation;
-  const Box from = source_box(width, height, shape[2], shape[1], spec);
-  const Box to = target_box(width, height, shape[2], shape[1], spec.fit);
   made.out_x_ = to.x;
   made.out_y_ = to.y;
   made.pixels_ = {make_axis(from.x, from.width, to.width), make_axis(from.y, from.height, to.height)};
-  const bool rgba = pixels == PixelFormat::Rgba;
+  const bool rgba = format.pixels == PixelFormat::Rgba;
   if (!rgba) {
     made.chroma_ = {make_axis(from.x / 2.0, from.width / 2.0, to.width),
                     make_axis(from.y / 2.0, from.height / 2.0, to.height)};
-    made.matrix_ = yuv_to_rgb(colours);
+    made.matrix_ = yuv_to_rgb(format.colours);
   }
   if (target.dtype != DType::F32) {
     for (int channel = 0; channel < 3; ++channel) {

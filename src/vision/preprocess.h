@@ -86,6 +86,18 @@ struct ImageTarget {
   Quantization quantization = {};
 };
 
+// Which pixels of an image, in whole pixels, become which of the target.
+struct Box {
+  int x, y, width, height;
+};
+struct Boxes {
+  Box from, to;
+};
+// Fails with ShapeMismatch or TypeMismatch for a target that is none, BadImage for an image without pixels or
+// above Preprocessor::kMaxSide on a side, InvalidArgument for a crop outside (0, 1] or for a scale or zero
+// point that no code has.
+Result<Boxes> image_boxes(const ImageFormat& format, const ImageTarget& target, const PreprocessSpec& spec);
+
 // Holds the filter tables and line buffers for one image format, target and spec, so that frames allocate
 // nothing.
 //
@@ -107,9 +119,7 @@ class Preprocessor {
   // An image or input may have so many pixels on a side.
   static constexpr int kMaxSide = 1 << 14;
 
-  // Fails with ShapeMismatch or TypeMismatch for a target that is none, BadImage for an image without pixels
-  // or above kMaxSide on a side, InvalidArgument for a crop outside (0, 1] or for a scale or zero point that
-  // no code has, and OutOfMemory.
+  // Fails as image_boxes does, and with OutOfMemory.
   static Result<Preprocessor> create(const ImageFormat& format, const ImageTarget& target,
                                      const PreprocessSpec& spec);
   // Fills `output`, of the target's dtype and shape, from an image of the format given to create. Allocates

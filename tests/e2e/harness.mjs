@@ -12,7 +12,10 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** With these Chromium has WebGPU on a GPU that is emulated in software. */
 export const gpuFlags = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-unsafe-swiftshader'];
 
-/** With these as well what WebGPU draws on a canvas can be seen: the browser composes by the same emulated GPU. */
+/**
+ * With these as well what WebGPU draws on a canvas can be seen, and video frames can be imported: the browser composes by the
+ * same emulated GPU.
+ */
 export const canvasFlags = [
   ...gpuFlags,
   ...['--enable-gpu', '--ignore-gpu-blocklist', '--use-angle=swiftshader', '--enable-features=Vulkan', '--use-vulkan=swiftshader'],

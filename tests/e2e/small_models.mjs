@@ -81,9 +81,9 @@ export function smallClassifier({ size = 48, metadata, softmax = true } = {}) {
   return { json, weights: Buffer.concat(data.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength))) };
 }
 
-/** A model without weights that gives back what is positive of its [1,height,width,3] input. */
-export function echo({ width, height, metadata }) {
-  const shape = [1, height, width, 3];
+/** A model without weights that gives back what is positive of its [1,height,width,channels] input. */
+export function echo({ width, height, channels = 3, metadata }) {
+  const shape = [1, height, width, channels];
   const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims(shape) });
   const nodes = [
     { name: 'image', op: 'Placeholder', attr: { dtype: float, shape: { shape: dims(shape) } } },

@@ -1,4 +1,4 @@
-// Every shader of every op's cases and of the golden plans through its language's own compiler, without a browser or a GPU:
+// Every shader of every op's cases, those that fill their inputs from images too, and of the golden plans through its language's own compiler, without a browser or a GPU:
 // WGSL through Dawn (npm package `webgpu`), GLSL ES through glslang.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -24,7 +24,7 @@ before(async () => {
       mkdirSync(join(folder, target));
       await execute('linnet_optest', ['--export-gpu', join(folder, target), target]);
       for (const { name, plan } of JSON.parse(readFileSync(join(folder, target, 'cases.json'), 'utf8')))
-        for (const text of plan.shaders) if (!shaders[language].has(text)) shaders[language].set(text, `${name} for ${target}`);
+        for (const text of [...plan.shaders, plan.frameShader]) if (text && !shaders[language].has(text)) shaders[language].set(text, `${name} for ${target}`);
     }
   for (const [language, name] of [['wgsl', 'webgpu_network.txt'], ['glsl', 'webgl2_network.txt']])
     sourceText(`tests/golden/${name}`)
@@ -80,6 +80,8 @@ const checks = { wgsl: checkWgsl, glsl: checkGlsl };
 for (const [language, check] of Object.entries(checks)) {
   test(`all shaders are valid ${language === 'wgsl' ? 'WGSL' : 'GLSL ES 3.00'}`, async () => {
     assert.ok(shaders[language].size > 50);
+    const fillsInputs = [...shaders[language].keys()].filter((text) => text.includes('texture_external'));
+    assert.equal(fillsInputs.length > 0, language === 'wgsl');
     assert.deepEqual(await check(shaders[language]), []);
   });
   test(`what is wrong with ${language} is told with its place`, async () => {

@@ -17,7 +17,7 @@ const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio
 // Where each module is built, and what it is called in the package.
 const modules = [
   ...variants.map((variant) => [`wasm-${variant}/shipped/linnet.wasm`, `linnet-${variant}.wasm`]),
-  ...['linnet-live.wasm', 'linnet-gpu.wasm'].map((name) => [`wasm-simd/shipped/${name}`, name]),
+  ...['linnet-live.wasm', 'linnet-gpu.wasm', 'linnet-frames.wasm'].map((name) => [`wasm-simd/shipped/${name}`, name]),
 ];
 
 if (!process.argv.includes('--no-wasm')) {
@@ -43,6 +43,7 @@ await build({
     helper_worker: source('worker/helper_worker.ts'),
     probe_worker: source('worker/probe_worker.ts'),
     draw: source('worker/draw.ts'),
+    'gpu-frames': source('gpu/frames.ts'),
   },
 });
 // Each API's host becomes a script of its own, so that a page fetches those alone that it tries.

@@ -25,11 +25,13 @@ const functions = [];
 const threadFunctions = [];
 const liveFunctions = [];
 const gpuFunctions = [];
+const frameFunctions = [];
 const functionsOf = {
   LINNET_ABI_FUNCTION: functions,
   LINNET_ABI_THREAD_FUNCTION: threadFunctions,
   LINNET_ABI_LIVE_FUNCTION: liveFunctions,
   LINNET_ABI_GPU_FUNCTION: gpuFunctions,
+  LINNET_ABI_FRAME_FUNCTION: frameFunctions,
 };
 const defs = entries('src/abi/abi.def');
 
@@ -74,7 +76,8 @@ for (const [macro, rest] of defs) {
     case 'LINNET_ABI_FUNCTION':
     case 'LINNET_ABI_THREAD_FUNCTION':
     case 'LINNET_ABI_LIVE_FUNCTION':
-    case 'LINNET_ABI_GPU_FUNCTION': {
+    case 'LINNET_ABI_GPU_FUNCTION':
+    case 'LINNET_ABI_FRAME_FUNCTION': {
       const [, result, name, args] = rest.match(/^(\w+), (\w+), (\(.*\))$/);
       functionsOf[macro].push({ result, name, args });
       mixText(result + name + args);
@@ -107,6 +110,7 @@ const text = [
   ),
   `export interface EngineExports {\n${functions.map(signature).join('\n')}\n}\n`,
   `export interface GpuExports {\n${gpuFunctions.map(signature).join('\n')}\n}\n`,
+  `export interface FrameExports {\n${frameFunctions.map(signature).join('\n')}\n}\n`,
   `export interface LiveExports {\n${liveFunctions.map(signature).join('\n')}\n}\n`,
   `export interface HelperExports {\n${threadFunctions.map(signature).join('\n')}\n}\n`,
   '// The number of each error code at the boundary, and the words that open its messages.',

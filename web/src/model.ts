@@ -78,7 +78,7 @@ export class Model {
   readonly macs: number;
 
   #threads: number;
-  #timing: Timing = { prepare: 0, run: 0 };
+  #timing: Timing = { prepare: 0, preparedOn: null, run: 0 };
   #memory: MemoryFigures;
   // Of the models beside each other too: what is asked first is done first.
   readonly #queue: Queue;

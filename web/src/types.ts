@@ -116,8 +116,10 @@ export interface HeapFigures {
 
 /** Milliseconds of the latest run, by the worker's clock. */
 export interface Timing {
-  /** From an image's pixels to the model's input; 0 for a run on arrays. */
+  /** From an image's pixels to the model's input; 0 for a run on arrays. On the GPU that is a part of the run. */
   readonly prepare: number;
+  /** Where the image became the model's input; null for a run on arrays. */
+  readonly preparedOn: 'gpu' | 'cpu' | null;
   /** The model itself. */
   readonly run: number;
 }

@@ -1,8 +1,8 @@
 // A model on a GPU: the engine has read it and rewrites its graph, the module for GPUs compiles that, and the host of its
 // API replays the plan. The worker fetches this script, and its API's, only when such a backend is asked for.
 import { LinnetError } from '../errors.js';
-import type { LoadRequest, RunRequest } from '../protocol.js';
-import type { NodeTime } from '../types.js';
+import type { ImagePlan, LoadRequest, RunRequest } from '../protocol.js';
+import type { NodeTime, WorkerImage } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
 import type { CpuRunner, GpuHost, KeptOutput } from './host.js';
@@ -16,6 +16,8 @@ export interface GpuModel {
   readonly precision: 'f32' | 'f16';
   /** One inference on the inputs as that session holds them, but those of kept tensors `fed`. Reads outputs back unless null. */
   readonly run: (outputs: readonly Uint8Array[] | null, fed?: RunRequest['fed']) => Promise<void>;
+  /** Has an image fill the only input in the next run, in which that counts as fed; null where the engine always prepares them. */
+  readonly take: ((image: WorkerImage, plan: ImagePlan) => Promise<boolean>) | null;
   /** Keeps an output of the last run on the GPU. */
   readonly keep: (output: number) => KeptOutput;
   /** Makes what a model on the same GPU has kept an input of the next run. */
@@ -164,6 +166,7 @@ export async function openOnGpu(
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
       run: (outputs, fed) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] == null ? bytes : null)) : inputBytes(), outputs),
+      take: replay.take && plan.inputs.length === 1 ? (image, how) => replay.take!(image, how, request.assets) : null,
       keep: (output) => replay.keep(output),
       feed: (kept, input) => replay.feed(kept, input),
       profile: async (runs) => {

@@ -2,7 +2,10 @@
 // Replays a plan on WebGPU: what it needs is created once; a run encodes the words, and reads back the outputs alone.
 import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
+import type { ImagePlan } from '../protocol.js';
+import type { WorkerImage } from '../types.js';
 import type { CpuPart, GpuPlan, GpuPort, GpuTarget } from './compiler.js';
+import type { Frames } from './frames.js';
 import { type CpuRunner, emulated, type GpuHost, type KeptOutput, type Pack, type Replay } from './host.js';
 
 /** A device, and what plans are to know of its adapter. */
@@ -112,6 +115,8 @@ export class WebGpuReplay implements Replay {
   readonly waits = false;
   readonly #offsets = new Uint32Array(1);
   #pipelines: readonly GPUComputePipeline[] = [];
+  // Null where its script could not be had.
+  #frames: Frames | null | undefined;
   // Results on their way back: of the model, and of the largest step on the CPU.
   readonly #readback: GPUBuffer;
   readonly #operands: GPUBuffer | null;
@@ -193,7 +198,7 @@ export class WebGpuReplay implements Replay {
     const { device, plan } = this;
     plan.inputs.forEach(({ place }, i) => inputs[i] && this.#upload(place, inputs[i]));
     let encoder = device.createCommandEncoder();
-    let pass: GPUComputePassEncoder | null = null;
+    let pass = this.#frames?.begin(encoder) ?? null;
     let shader = -1;
     const code = plan.words;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
@@ -229,6 +234,15 @@ export class WebGpuReplay implements Replay {
       at += mapped(bytes);
     });
     this.#readback.unmap();
+  }
+
+  async take(image: WorkerImage, plan: ImagePlan, assets: string): Promise<boolean> {
+    if (this.#frames === undefined) {
+      const script = import(new URL('gpu-frames.js', assets).href) as Promise<typeof import('./frames.js')>;
+      const { device, arena } = this;
+      this.#frames = await script.then(({ Frames }) => Frames.open(assets, device, arena, this.plan.inputs[0]!, checked)).catch(() => null);
+    }
+    return this.#frames !== null && this.#frames.take(image, plan);
   }
 
   keep(output: number): KeptBuffer {
@@ -298,6 +312,7 @@ export class WebGpuReplay implements Replay {
   }
 
   destroy(): void {
+    this.#frames?.destroy();
     for (const buffer of [this.arena, this.weights, this.params, this.#readback, this.#operands]) buffer?.destroy();
   }
 

@@ -20,6 +20,7 @@ import {
 } from '../generated/abi.js';
 import type { HelperStart, ImagePlan } from '../protocol.js';
 import type { DType, HeapFigures, NodeTime, TensorInfo } from '../types.js';
+import { type ImageLayout, nameBytes, writeImageSpec } from './image_spec.js';
 import { type Printed, wasiImports } from './wasi.js';
 
 interface ReactorExports extends EngineExports {
@@ -72,15 +73,6 @@ export interface SessionDescription {
   readonly scratch: number;
   readonly weights: number;
   readonly resident: number;
-}
-
-/** How an image lies in memory: `format` and `matrix` are kImage... and kMatrix... of the boundary. */
-export interface ImageLayout {
-  readonly width: number;
-  readonly height: number;
-  readonly format: number;
-  readonly matrix: number;
-  readonly fullRange: boolean;
 }
 
 // The most that this browser lets a shared memory reserve; some refuse large ones.
@@ -260,25 +252,9 @@ export class Engine {
 
   /** The address at which to put images of this layout, their planes one after the other. */
   prepareImage(session: number, input: number, plan: ImagePlan, layout: ImageLayout): number {
-    const fit = new TextEncoder().encode(plan.fit);
-    const normalisation = new TextEncoder().encode(plan.normalisation);
-    const block = this.#alloc(ImageSpec.sizeof + fit.length + normalisation.length);
+    const block = this.#alloc(ImageSpec.sizeof + nameBytes(plan));
     try {
-      const names = block + ImageSpec.sizeof;
-      this.bytes.set(fit, names);
-      this.bytes.set(normalisation, names + fit.length);
-      this.#setU32(block + ImageSpec.width, layout.width);
-      this.#setU32(block + ImageSpec.height, layout.height);
-      this.#setU32(block + ImageSpec.format, layout.format);
-      this.#setU32(block + ImageSpec.matrix, layout.matrix);
-      this.#setU32(block + ImageSpec.full_range, layout.fullRange ? 1 : 0);
-      this.#setU32(block + ImageSpec.fit, names);
-      this.#setU32(block + ImageSpec.fit_bytes, fit.length);
-      this.#setF32(block + ImageSpec.crop, plan.crop);
-      this.#setU32(block + ImageSpec.normalisation, names + fit.length);
-      this.#setU32(block + ImageSpec.normalisation_bytes, normalisation.length);
-      plan.scale.forEach((value, channel) => this.#setF32(block + ImageSpec.scale + 4 * channel, value));
-      plan.offset.forEach((value, channel) => this.#setF32(block + ImageSpec.offset + 4 * channel, value));
+      writeImageSpec(this.#data, block, block + ImageSpec.sizeof, plan, layout);
       return this.#must((e) => e.image_prepare(session, input, block));
     } finally {
       this.#release(block);
@@ -421,9 +397,6 @@ export class Engine {
   }
   #setU32(address: number, value: number): void {
     this.#data.setUint32(address, value, true);
-  }
-  #setF32(address: number, value: number): void {
-    this.#data.setFloat32(address, value, true);
   }
   #text(address: number): string {
     const start = this.#u32(address);

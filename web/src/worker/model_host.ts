@@ -3,7 +3,7 @@ import { LinnetError, toLinnetError } from '../errors.js';
 import type { GpuModel, HostScript, OpenGpu, SharedGpu } from '../gpu/backend.js';
 import type { KeptOutput } from '../gpu/host.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
-import type { HeapFigures, NodeTime, TensorInfo } from '../types.js';
+import type { HeapFigures, NodeTime, TensorInfo, Timing } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
 import { PixelReader } from './pixels.js';
 import { readModel } from './read_model.js';
@@ -48,6 +48,10 @@ export class Place {
   readonly tensors = new Map<number, KeptOutput>();
   lastTensor = 0;
 }
+
+const unprepared = { prepare: 0, preparedOn: null } as const;
+// The only input comes from elsewhere, if from no tensor.
+const takenInput = [0] as const;
 
 /** A loaded model: from `load` to `close`. */
 class Loaded {
@@ -112,10 +116,10 @@ class Loaded {
       ...helpers.map((worker, i) => startHelper(engine, i + 1, worker, helper)),
     ]);
     if (opening) {
-      const { host, compiler, openOnGpu } = await opening;
+      const { openOnGpu, ...opened } = await opening;
       // Tells the page that nothing more is to be had from here.
       const fail = ({ code, detail }: LinnetError) => send({ type: 'lost', code, detail }, []);
-      const gpu = await openOnGpu(engine, handle, request, { host, compiler }, fail);
+      const gpu = await openOnGpu(engine, handle, request, opened, fail);
       engine.close(handle);
       return new Loaded(engine, gpu.session, gpu.description, description.metadata, digest, gpu, place, assets);
     }
@@ -145,7 +149,7 @@ class Loaded {
     this.#setInputs(input);
     if (!aside) this.#keepInputs(input, fed);
     await this.#feed(fed);
-    return this.#infer(input, keep ? null : outputs, 0, fed);
+    return this.#infer(input, keep ? null : outputs, unprepared, fed);
   }
 
   async read(number: number): Promise<Replies['read']> {
@@ -177,6 +181,8 @@ class Loaded {
       else if (this.#isFed)
         throw new LinnetError('InvalidArgument', 'the last run took kept tensors: give the other inputs too');
       const start = performance.now();
+      if (this.gpu?.take && (await this.gpu.take(image, plan)))
+        return await this.#infer(inputs ?? null, keep ? null : outputs, { prepare: performance.now() - start, preparedOn: 'gpu' }, takenInput);
       await this.#pixels.read(image, (layout) => {
         const key = JSON.stringify([input, layout, plan]);
         if (key !== this.#prepared.key) {
@@ -190,7 +196,7 @@ class Loaded {
       await this.#feed(fed);
       this.engine.loadImage(this.session, input);
       this.#keepImage(input);
-      return await this.#infer(inputs ?? null, keep ? null : outputs, performance.now() - start, fed);
+      return await this.#infer(inputs ?? null, keep ? null : outputs, { prepare: performance.now() - start, preparedOn: 'cpu' }, fed);
     } finally {
       if ('close' in image) image.close();
     }
@@ -266,7 +272,12 @@ class Loaded {
   }
 
   // Keeps the outputs where `outputs` is null. Inputs that are `fed` are on the GPU already.
-  async #infer(input: ArrayBuffer | null, outputs: readonly ArrayBuffer[] | null, prepare: number, fed?: RunRequest['fed']): Promise<RunReply> {
+  async #infer(
+    input: ArrayBuffer | null,
+    outputs: readonly ArrayBuffer[] | null,
+    prepared: Omit<Timing, 'run'>,
+    fed?: RunRequest['fed'],
+  ): Promise<RunReply> {
     const start = performance.now();
     const results = this.description.outputs.slice(0, outputs ? Infinity : 0).map(({ bytes }, i) => {
       const given = outputs?.[i];
@@ -284,7 +295,7 @@ class Loaded {
       outputs: results,
       kept: outputs ? [] : this.#keepOutputs(),
       input,
-      timing: { prepare, run },
+      timing: { ...prepared, run },
       threads: this.engine.threads(this.session),
       totalBytes: this.engine.bytes.length,
     };

@@ -2,10 +2,10 @@
 import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
 import type { WorkerImage } from '../types.js';
-import type { ImageLayout } from './engine.js';
+import type { ImageLayout } from './image_spec.js';
 
 // A larger image is scaled down by the browser first: its pixels would cost memory that the model cannot use.
-const maxSide = 2048;
+export const maxSide = 2048;
 
 // The layouts in which the engine takes a frame as it is, and the matrices that it knows. A frame that does not say has
 // that of the WebCodecs standard.
@@ -21,7 +21,7 @@ function rgbaLayout(image: WorkerImage): ImageLayout {
 }
 
 // Whether a frame shows its pixels as they lie: square, upright and from left to right.
-function isPlain(frame: VideoFrame): boolean {
+export function isPlain(frame: VideoFrame): boolean {
   const { visibleRect: rect, rotation, flip } = frame as VideoFrame & { rotation?: number; flip?: boolean };
   return rect?.width === frame.displayWidth && rect.height === frame.displayHeight && !rotation && !flip;
 }

@@ -197,6 +197,17 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
       });
     });
 
+    test('a calling thread draws too', async () => {
+      const shown = await inPage(async (backend) => {
+        const model = await linnet.loadModel('/grey/', { backend, worker: false });
+        const canvas = document.createElement('canvas');
+        await (await keep(model, Array.from({ length: 24 * 33 }, (_, i) => (i % 256) / 255))).draw(canvas);
+        await model.dispose();
+        return pixelsOf(canvas).filter((_, i) => i % 4 === 0);
+      }, backend);
+      assert.deepEqual(shown, Array.from({ length: pixels }, (_, i) => i % 256));
+    });
+
     test('a canvas takes pictures of several models and sizes, and outlives them', async () => {
       const { shown, answers } = await inPage(async (backend) => {
         const canvas = document.createElement('canvas');

@@ -23,6 +23,18 @@ test('inputs are put in the order of the model', () => {
   assert.deepEqual(tensors.orderInputs([image, ids], { ids: b, image: a }), [a, b]);
 });
 
+test('kept tensors are inputs of their shape, but for dimensions of 1', () => {
+  const kept = (dtype, shape) => ({ name: 'kept', dtype, shape });
+  const order = (given, inputs = [image]) => tensors.orderInputs(inputs, given, (value) => value?.name === 'kept');
+  for (const tensor of [kept('f32', [1, 2, 2, 3]), kept('f32', [2, 2, 1, 3])]) {
+    assert.deepEqual(order(tensor), [tensor]);
+    assert.deepEqual(order({ ids: new Int32Array(4), image: tensor }, [image, ids])[0], tensor);
+  }
+  for (const tensor of [kept('f32', [1, 3, 2, 2]), kept('f32', [12]), kept('i32', [1, 2, 2, 3])])
+    assert.throws(() => order(tensor), withCode('WrongSize', /'image' \(f32 \[1,2,2,3\]\) does not take the kept 'kept'/));
+  assert.throws(() => order(kept('f32', [1, 2, 2, 3]), [image, ids]), withCode('InvalidArgument', /2 inputs/));
+});
+
 test('wrong inputs are refused by name', () => {
   const order = (inputs, given) => () => tensors.orderInputs(inputs, given);
   assert.throws(order([image, ids], new Float32Array(12)), withCode('InvalidArgument', /2 inputs.*'ids' \(i32 \[4\]\)/));

@@ -73,8 +73,10 @@ function premultiplied(table: Uint8ClampedArray): Uint8Array<ArrayBuffer> {
 function drawOnCpu(info: TensorInfo, picture: Picture, bytes: ArrayBuffer): Promise<ImageBitmap> {
   const { width, height, channels, scale, offset, kind, table } = picture;
   const values = arrayOver(info, bytes);
+  // In f32, as the shaders compute.
   const { fround } = Math;
-  const byte = (at: number) => Math.floor(Math.min(Math.max(fround(fround(values[at]! * fround(scale)) + fround(offset)), 0), 255) + 0.5);
+  const [factor, term] = [fround(scale), fround(offset)];
+  const byte = (at: number) => Math.floor(Math.min(Math.max(fround(fround(values[at]! * factor) + term), 0), 255) + 0.5);
   const classOf = (at: number) => {
     if (channels === 1) return Math.min(Math.max(values[at]!, 0), entries - 1) | 0;
     let best = 0;
@@ -259,18 +261,32 @@ function drawOnWebGl2({ gl, surface }: KeptTexture, whole: boolean, picture: Pic
   return image;
 }
 
-async function paint(kept: KeptOutput, info: TensorInfo, options: DrawOptions): Promise<ImageBitmap> {
+// A picture that does not go when the context does on which it was drawn, as it may in the context's own thread.
+function copyOf(image: ImageBitmap): ImageBitmap {
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext('2d')!.drawImage(image, 0, 0);
+  image.close();
+  return canvas.transferToImageBitmap();
+}
+
+async function paint(kept: KeptOutput, info: TensorInfo, options: DrawOptions, stays: boolean): Promise<ImageBitmap> {
   const picture = pictureOf(info, options);
   const whole = info.dtype === 'i32';
   if (whole || info.dtype === 'f32') {
     if ('device' in kept) return drawOnWebGpu(kept as KeptBuffer, whole, picture);
-    if ('gl' in kept) return drawOnWebGl2(kept as KeptTexture, whole, picture);
+    if ('gl' in kept) {
+      const image = drawOnWebGl2(kept as KeptTexture, whole, picture);
+      return stays ? copyOf(image) : image;
+    }
   }
   // Truth values and bytes are packed.
   return drawOnCpu(info, picture, (await kept.read()).buffer);
 }
 
-/** The tensor as an image. Fails with InvalidArgument where it is none, or where the options do not fit it. */
-export function draw(kept: KeptOutput, info: TensorInfo, options: DrawOptions): Promise<ImageBitmap> {
-  return paint(kept, info, options).catch((error: unknown) => Promise.reject(toLinnetError(error, 'GpuFailed')));
+/**
+ * The tensor as an image, which `stays` in this thread or goes to another. Fails with InvalidArgument where it is none, or where
+ * the options do not fit it.
+ */
+export function draw(kept: KeptOutput, info: TensorInfo, options: DrawOptions, stays: boolean): Promise<ImageBitmap> {
+  return paint(kept, info, options, stays).catch((error: unknown) => Promise.reject(toLinnetError(error, 'GpuFailed')));
 }

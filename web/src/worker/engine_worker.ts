@@ -3,7 +3,7 @@ import type { HostRequest, WorkerMessage } from '../protocol.js';
 import { ModelHost, Place } from './model_host.js';
 import type { WorkerScope } from './scope.js';
 
-const place = new Place();
+const place = new Place(false);
 
 function serve(port: WorkerScope<HostRequest, WorkerMessage>): void {
   const host = new ModelHost((message, transfer) => port.postMessage(message, transfer), place);

@@ -8,7 +8,7 @@ export class LocalWorker implements ModelPort {
   onerror = null; // what fails is in an answer
   readonly #host;
 
-  constructor(private readonly place = new Place()) {
+  constructor(private readonly place = new Place(true)) {
     this.#host = new ModelHost((message) => this.onmessage?.(new MessageEvent('message', { data: message })), place);
   }
 

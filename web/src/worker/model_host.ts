@@ -47,6 +47,11 @@ export class Place {
   gpu: SharedGpu | null = null;
   readonly tensors = new Map<number, KeptOutput>();
   lastTensor = 0;
+
+  constructor(
+    /** Whether the thread is that of the models' user. */
+    readonly isCaller: boolean,
+  ) {}
 }
 
 const unprepared = { prepare: 0, preparedOn: null } as const;
@@ -160,7 +165,7 @@ class Loaded {
     const kept = this.#tensor(tensor);
     const script = import(new URL('draw.js', this.assets).href) as Promise<typeof import('./draw.js')>;
     const { draw } = await script.catch((error: unknown) => Promise.reject(toLinnetError(error, 'Network')));
-    return { picture: await draw(kept, info, options) };
+    return { picture: await draw(kept, info, options, this.place.isCaller) };
   }
 
   drop(number: number): HeapFigures {

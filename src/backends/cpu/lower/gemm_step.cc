@@ -28,19 +28,18 @@ uint32_t block_rows_for(const GemmGrid& p, const TileSize& tile, uint32_t rows) 
   return divide_up(divide_up(rows, divide_up(rows, wanted)), tile.rows) * tile.rows;
 }
 
-// Units to claim at once: each claim reads all weights, so that it should be a block, but no thread's share
-// may be less than some claims.
+// Claims that a thread's share is made of at least: a thread that comes late leaves some to the others.
+constexpr uint32_t kClaims = 2;
+
+// Units to claim at once: each claim reads all weights, so that it should be a block.
 uint32_t chunk_for(const GemmGrid& p, uint32_t rows, uint32_t threads) {
-  constexpr uint32_t kClaims = 2;
   return std::max(std::min(p.block_rows, rows / threads / kClaims) / p.unit_rows, 1u);
 }
 
-// One tile of rows leaves nothing to share but columns.
-uint32_t block_columns_for(const GemmGrid& p, const TileSize& tile, uint32_t rows, uint32_t threads,
-                           bool whole_rows) {
-  const uint32_t panels = divide_up(p.out_channels, tile.columns);
-  const bool by_column = threads > 1 && rows <= tile.rows && !whole_rows;
-  return (by_column ? divide_up(panels, threads) : panels) * tile.columns;
+// Threads share the columns of few rows: a share of one tile of rows more than another's would be felt.
+bool shares_columns(const GemmGrid& p, const TileSize& tile, uint32_t rows, uint32_t threads) {
+  constexpr uint32_t kFewTiles = 12;
+  return threads > 1 && rows <= std::min(kFewTiles * tile.rows, p.out_channels);
 }
 
 // A row of a panel of weights.
@@ -90,14 +89,15 @@ SharedUnits set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& ti
   const uint32_t rows = p.batch * p.grid_h * p.grid_w;
   const auto threads = static_cast<uint32_t>(lowering.threads());
   p.merge_x = p.kernel_x > 1 && p.dilation_x == 1 && p.channels <= kMostMergedChannels ? 1 : 0;
-  if (const uint32_t chain_rows = lowering.chain_rows(); chain_rows > 0) {
+  const uint32_t chain_rows = lowering.chain_rows(), panels = divide_up(p.out_channels, tile.columns);
+  const bool by_column = chain_rows == 0 && !whole_rows && shares_columns(p, tile, rows, threads);
+  p.block_columns = (by_column ? divide_up(panels, threads * kClaims) : panels) * tile.columns;
+  if (chain_rows > 0) {
     p.block_rows = block_rows_for(p, tile, chain_rows * p.grid_w);
     p.unit_rows = p.grid_w;
-    p.block_columns = block_columns_for(p, tile, rows, threads, true);
   } else {
     p.block_rows = block_rows_for(p, tile, rows);
-    p.unit_rows = tile.rows;
-    p.block_columns = block_columns_for(p, tile, rows, threads, whole_rows);
+    p.unit_rows = by_column ? rows : tile.rows;
   }
   return {divide_up(rows, p.unit_rows) * divide_up(p.out_channels, p.block_columns),
           chunk_for(p, rows, threads)};

@@ -29,7 +29,7 @@ if(CMAKE_SYSTEM_NAME STREQUAL "WASI")
 else()
   # The engine and its tests do without exceptions as in the browser; the command's libraries need them.
   target_compile_options(linnet_flags INTERFACE -pthread)
-  if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  if(LINNET_NATIVE_ARCH)
     target_compile_options(linnet_flags INTERFACE -march=${LINNET_NATIVE_ARCH})
   endif()
   target_compile_definitions(linnet_flags INTERFACE LINNET_OP_CASES)

@@ -10,7 +10,9 @@ add_executable(linnet_kernels EXCLUDE_FROM_ALL bench/kernels.cc bench/kernel_cas
 target_include_directories(linnet_kernels PRIVATE ${PROJECT_SOURCE_DIR})
 target_link_libraries(linnet_kernels PRIVATE linnet_engine)
 
-find_package(GTest)
+if(LINNET_COMMAND)
+  find_package(GTest)
+endif()
 if(GTest_FOUND)
   file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS src/*_test.cc cli/*_test.cc)
   # Only the runtime has threads that share anything: ThreadSanitizer need not wait for the rest to compile.

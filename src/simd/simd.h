@@ -24,7 +24,7 @@ using VI = int32_t __attribute__((vector_size(kWidth * 4)));
 
 // Matrix tiles of kTileRows rows by kTileVectors vectors keep their sums in registers: 16 registers of 128
 // bits hold 4x2 sums with room for operands (6x2 spills in V8), 16 of 256 bits 6x2 as the compiler sees them
-// natively. A last tile may have up to kMostTileRows rows: one row alone would take as long as four.
+// natively.
 #if defined(__wasm__)
 inline constexpr int kTileRows = 4;
 #else

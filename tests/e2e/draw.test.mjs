@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { canvasFlags, launch, modelDocuments } from './harness.mjs';
 import * as pages from './ladder_pages.mjs';
-import { loop, noise, smallClassifier } from './small_models.mjs';
+import { echo, loop, noise, smallClassifier } from './small_models.mjs';
 
 const [height, width] = [24, 33];
 const shapes = {
@@ -21,6 +21,7 @@ before(async () => {
   browser = await launch({ flags: canvasFlags });
   server = await pages.startLadderServer({
     ...Object.assign({}, ...Object.entries(shapes).map(([name, shape]) => modelDocuments(`/${name}`, loop(shape)))),
+    ...modelDocuments('/echo', echo({ width, height })),
     ...modelDocuments('/whole', loop([1, height, width], 'DT_INT32')),
     ...modelDocuments('/classifier', smallClassifier({ size: 48 })),
   });
@@ -195,6 +196,33 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
         assert.match(told[2 * i], words);
         assert.equal(told[2 * i + 1], 'Disposed');
       });
+    });
+
+    test('a picture goes in and comes out, and nothing is read back', async () => {
+      const { same, read } = await inPage(async (backend) => {
+        const model = await linnet.loadModel('/echo/', { backend, worker: false });
+        let read = 0;
+        for (const [{ prototype }, name] of [[GPUBuffer, 'mapAsync'], [WebGL2RenderingContext, 'getBufferSubData']]) {
+          const original = prototype[name];
+          prototype[name] = function (...given) {
+            read += 1;
+            return original.apply(this, given);
+          };
+        }
+        const canvas = document.createElement('canvas');
+        const same = [];
+        for (let k = 1; k < 4; ++k) {
+          const image = new ImageData(Uint8ClampedArray.from({ length: 4 * 33 * 24 }, (_, i) => (i % 4 === 3 ? 255 : (k * i * 7) % 256)), 33, 24);
+          const { echo } = await model.runImageKept(await createImageBitmap(image), { fit: 'stretch' });
+          await echo.draw(canvas);
+          await echo.dispose();
+          same.push(pixelsOf(canvas).join() === image.data.join());
+        }
+        await model.dispose();
+        return { same, read };
+      }, backend);
+      assert.deepEqual(same, [true, true, true]);
+      assert.equal(read, 0);
     });
 
     test('a calling thread draws too', async () => {

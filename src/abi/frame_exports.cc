@@ -35,7 +35,7 @@ Result<u32> compile() {
   TRY_ASSIGN(const PreprocessSpec spec, preprocess_spec(frames.image));
   TRY_ASSIGN(frames.words, frame_tables(static_cast<int>(frames.image.width),
                                         static_cast<int>(frames.image.height), input, spec));
-  frames.shader = frame_shader(input, setup.place);
+  frames.shader = frame_shader(input, setup.place, setup.external != 0);
   if (frames.shader.empty()) return 0;
   FrameHeader header;
   std::memcpy(&header, frames.words.data(), sizeof header);

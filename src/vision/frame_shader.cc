@@ -42,15 +42,15 @@ fn bytes(sum: vec3u) -> vec3u { return min((sum + $3u) >> vec3u($1), vec3u(255))
 $0}
 )";
 
-// $0: the entry point; $1: the texture's type; $2: what follows the place in a load; $3: the tile.
-constexpr char kLines[] = R"(@group(1) @binding(0) var $0: $1;
-@compute @workgroup_size($3, $3) fn $0_lines(@builtin(global_invocation_id) id: vec3u) {
+// $0: the texture's type; $1: what follows the place in a load; $2: the tile.
+constexpr char kResize[] = R"(@group(1) @binding(0) var image: $0;
+@compute @workgroup_size($2, $2) fn resize(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= t.size.x || id.y >= t.lines) { return; }
   let first = t.origin + vec2u(t.words[id.x], id.y);
   let weight = t.size.x + t.size.y + id.x * t.taps_x;
   var rgb = vec3u();
   for (var k = 0u; k < t.taps_x; k++) {
-    let pixel = textureLoad($0, first + vec2u(k, 0)$2).rgb;
+    let pixel = textureLoad(image, first + vec2u(k, 0)$1).rgb;
     rgb += t.words[weight + k] * vec3u(saturate(pixel) * 255 + 0.5);
   }
   rgb = bytes(rgb);
@@ -60,7 +60,7 @@ constexpr char kLines[] = R"(@group(1) @binding(0) var $0: $1;
 
 }  // namespace
 
-std::string frame_shader(const ImageTarget& input, uint64_t place) {
+std::string frame_shader(const ImageTarget& input, uint64_t place, bool external) {
   const Shape& shape = input.shape;
   const bool whole = input.dtype == DType::I32;
   if (!whole && input.dtype != DType::F32) return {};
@@ -80,8 +80,8 @@ std::string frame_shader(const ImageTarget& input, uint64_t place) {
       kShared, {write, Axis::kWeightBits, kFrameTile, 1u << (Axis::kWeightBits - 1),
                 static_cast<uint32_t>(shape[2]), static_cast<uint32_t>(shape[1]),
                 static_cast<uint32_t>(place / sizeof(uint32_t)), static_cast<uint32_t>(shape[3])});
-  gpu::append(text, kLines, {"frame", "texture_external", "", kFrameTile});
-  gpu::append(text, kLines, {"texture", "texture_2d<f32>", ", 0", kFrameTile});
+  gpu::append(text, kResize,
+              {external ? "texture_external" : "texture_2d<f32>", external ? "" : ", 0", kFrameTile});
   return text;
 }
 

@@ -86,17 +86,18 @@ TEST(FrameTables, RefuseWhatThePreprocessorRefuses) {
 }
 
 TEST(FrameShader, WritesTheInputAtItsPlace) {
-  const std::string text = frame_shader({DType::F32, {1, 9, 14, 3}}, 1024);
+  const std::string text = frame_shader({DType::F32, {1, 9, 14, 3}}, 1024, true);
   for (const char* part : {"id.x >= 14 || id.y >= 9", "let e = 256 + (id.y * 14 + id.x) * 3;", "arena[e + 2]",
-                           "var frame: texture_external;", "var texture: texture_2d<f32>;"})
+                           "var image: texture_external;"})
     EXPECT_NE(text.find(part), std::string::npos) << part;
-  const std::string grey = frame_shader({DType::I32, {1, 9, 14, 1}}, 0);
+  const std::string grey = frame_shader({DType::I32, {1, 9, 14, 1}}, 0, false);
+  EXPECT_NE(grey.find("var image: texture_2d<f32>;"), std::string::npos);
   EXPECT_NE(grey.find("bitcast<u32>(i32("), std::string::npos);
   EXPECT_EQ(grey.find("arena[e +"), std::string::npos);
 }
 
 TEST(FrameShader, IsNoneForCodes) {
-  EXPECT_EQ(frame_shader({DType::I8, {1, 9, 14, 3}}, 0), "");
+  EXPECT_EQ(frame_shader({DType::I8, {1, 9, 14, 3}}, 0, true), "");
 }
 
 }  // namespace

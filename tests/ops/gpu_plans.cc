@@ -30,12 +30,14 @@ std::string ports(const std::vector<PlanPort>& ports) {
   return text + "]";
 }
 
-// The shader that fills the plan's only input from images, where it is one.
-std::string frame_shader_of(const gpu::GpuPlan& plan, const gpu::Target& target) {
-  if (target.api != gpu::Api::WebGpu || plan.inputs.size() != 1) return {};
+// The shaders that fill the plan's only input from images, where it is one.
+std::string frame_shaders(const gpu::GpuPlan& plan, const gpu::Target& target) {
+  if (target.api != gpu::Api::WebGpu || plan.inputs.size() != 1) return "[]";
   const PlanPort& port = plan.inputs[0];
   const ImageTarget input{port.dtype, port.shape};
-  return image_boxes({1, 1}, input, {}) ? frame_shader(input, port.ref.offset()) : "";
+  if (!image_boxes({1, 1}, input, {})) return "[]";
+  return "[" + quoted(frame_shader(input, port.ref.offset(), false)) + "," +
+         quoted(frame_shader(input, port.ref.offset(), true)) + "]";
 }
 
 // The input and output ports of a plan are f32. Copies behind inputs and before outputs let operands and
@@ -86,7 +88,7 @@ Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, cons
       cpu += (cpu.size() > 1 ? "," : "") + quoted(op_def(graph.node(id).op).name);
   return "{\"inputs\": " + ports(plan.inputs) + ", \"outputs\": " + ports(plan.outputs) +
          ", \"steps\": " + std::to_string(plan.step_nodes.size()) + ", \"words\": " + list(plan.words) +
-         ", \"shaders\": " + shaders + "], \"frameShader\": " + quoted(frame_shader_of(plan, target)) +
+         ", \"shaders\": " + shaders + "], \"frameShaders\": " + frame_shaders(plan, target) +
          ", \"params\": " + list(plan.params) + ", \"mostParamBytes\": " + std::to_string(plan.param_bytes) +
          ", \"textures\": " + textures + "], \"arenaBytes\": " + std::to_string(plan.arena_bytes) +
          ", \"weightsBytes\": " + std::to_string(plan.weights_bytes) + ", \"cpu\": " + cpu + "]}";

@@ -24,7 +24,7 @@ before(async () => {
       mkdirSync(join(folder, target));
       await execute('linnet_optest', ['--export-gpu', join(folder, target), target]);
       for (const { name, plan } of JSON.parse(readFileSync(join(folder, target, 'cases.json'), 'utf8')))
-        for (const text of [...plan.shaders, plan.frameShader]) if (text && !shaders[language].has(text)) shaders[language].set(text, `${name} for ${target}`);
+        for (const text of [...plan.shaders, ...plan.frameShaders]) if (text && !shaders[language].has(text)) shaders[language].set(text, `${name} for ${target}`);
     }
   for (const [language, name] of [['wgsl', 'webgpu_network.txt'], ['glsl', 'webgl2_network.txt']])
     sourceText(`tests/golden/${name}`)

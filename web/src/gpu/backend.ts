@@ -16,8 +16,8 @@ export interface GpuModel {
   readonly precision: 'f32' | 'f16';
   /** One inference on the inputs as that session holds them, but those of kept tensors `fed`. Reads outputs back unless null. */
   readonly run: (outputs: readonly Uint8Array[] | null, fed?: RunRequest['fed']) => Promise<void>;
-  /** Has an image fill the only input in the next run, in which that counts as fed; null where the engine always prepares them. */
-  readonly take: ((image: WorkerImage, plan: ImagePlan) => Promise<boolean>) | null;
+  /** Has an image fill an input in the next run, in which that counts as fed; false where the engine has to prepare it. */
+  readonly take: ((image: WorkerImage, plan: ImagePlan, input: number) => Promise<boolean>) | undefined;
   /** Keeps an output of the last run on the GPU. */
   readonly keep: (output: number) => KeptOutput;
   /** Makes what a model on the same GPU has kept an input of the next run. */
@@ -166,7 +166,7 @@ export async function openOnGpu(
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
       run: (outputs, fed) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] == null ? bytes : null)) : inputBytes(), outputs),
-      take: replay.take && plan.inputs.length === 1 ? (image, how) => replay.take!(image, how, request.assets) : null,
+      take: replay.take && ((image, how, input) => replay.take!(image, how, input, request.assets)),
       keep: (output) => replay.keep(output),
       feed: (kept, input) => replay.feed(kept, input),
       profile: async (runs) => {

@@ -27,6 +27,7 @@ export async function planFrames(
   plan: ImagePlan,
   width: number,
   height: number,
+  external: boolean,
 ): Promise<FramePlan> {
   const printed: Printed = { text: '' };
   let exports: ModuleExports | null = null;
@@ -42,6 +43,7 @@ export async function planFrames(
   if (nameBytes(plan) <= Abi.kFrameNameBytes) {
     const layout = { width, height, format: Abi.kImageRgba, matrix: 0, fullRange: false };
     writeImageSpec(view, u32(FrameSetup.image), u32(FrameSetup.names), plan, layout);
+    set(FrameSetup.external, +external);
     set(FrameSetup.place, input.place);
     set(FrameSetup.dtype, Object.values(dtypes).indexOf(input.dtype));
     set(FrameSetup.rank, input.shape.length);

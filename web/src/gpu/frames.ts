@@ -10,8 +10,14 @@ import { type FramePlan, planFrames } from './frame_module.js';
 
 // How an image comes to the GPU.
 type Way = 'frame' | 'texture';
-type Layouts = Readonly<Record<'tables' | Way, GPUBindGroupLayout>>;
-type Pipelines = Readonly<Record<'fill' | Way, GPUComputePipeline>>;
+
+/** The shader for images that come in one way. */
+interface Steps {
+  readonly tables: GPUBindGroupLayout;
+  readonly image: GPUBindGroupLayout;
+  readonly resize: GPUComputePipeline;
+  readonly fill: GPUComputePipeline;
+}
 
 /** What images have in common that differ in their pixels alone. */
 interface Kind {
@@ -53,16 +59,16 @@ class Filler {
     private readonly device: GPUDevice,
     private readonly kind: Kind,
     private readonly plan: FramePlan,
+    private readonly steps: Steps,
     arena: GPUBuffer,
-    layouts: Layouts,
   ) {
     const { way, width, height } = kind;
     const buffer = (size: number) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
     this.#buffers = [buffer(plan.tables.length), buffer(4 * plan.width * plan.lines)];
     device.queue.writeBuffer(this.#buffers[0]!, 0, plan.tables);
     const entries = [arena, ...this.#buffers].map((each, binding) => ({ binding, resource: { buffer: each } }));
-    this.#group = device.createBindGroup({ layout: layouts.tables, entries });
-    this.#binding = { layout: layouts[way], entries: [this.#imported] };
+    this.#group = device.createBindGroup({ layout: steps.tables, entries });
+    this.#binding = { layout: steps.image, entries: [this.#imported] };
     if (way === 'frame') return;
     const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT;
     const texture = device.createTexture({ size: [width, height], format: 'rgba8unorm', usage });
@@ -84,12 +90,12 @@ class Filler {
   }
 
   /** The steps for an input of [1, rows, columns, channels]. */
-  encode(pass: GPUComputePassEncoder, image: GPUBindGroup, pipelines: Pipelines, { shape }: GpuPort): void {
-    pass.setPipeline(pipelines[this.kind.way]);
+  encode(pass: GPUComputePassEncoder, image: GPUBindGroup, { shape }: GpuPort): void {
+    pass.setPipeline(this.steps.resize);
     pass.setBindGroup(0, this.#group);
     pass.setBindGroup(1, image);
     pass.dispatchWorkgroups(groups(this.plan.width), groups(this.plan.lines));
-    pass.setPipeline(pipelines.fill);
+    pass.setPipeline(this.steps.fill);
     pass.dispatchWorkgroups(groups(shape[2]!), groups(shape[1]!));
   }
 
@@ -104,8 +110,7 @@ type Checked = (device: GPUDevice, what: string, create: () => Promise<void>) =>
 
 /** Fills an input in the arena from images. */
 export class Frames {
-  readonly #layouts: Layouts;
-  #pipelines: Pipelines | null = null;
+  readonly #steps: Partial<Record<Way, Steps>> = {};
   #kind: Kind | null = null;
   // Null where images of that kind cannot be used so.
   #filler: Filler | null = null;
@@ -118,17 +123,7 @@ export class Frames {
     private readonly arena: GPUBuffer,
     private readonly input: GpuPort,
     private readonly checked: Checked,
-  ) {
-    const layout = (...entries: Omit<GPUBindGroupLayoutEntry, 'binding' | 'visibility'>[]) =>
-      device.createBindGroupLayout({
-        entries: entries.map((entry, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, ...entry })),
-      });
-    this.#layouts = {
-      tables: layout({ buffer: { type: 'storage' } }, { buffer: { type: 'read-only-storage' } }, { buffer: { type: 'storage' } }),
-      frame: layout({ externalTexture: {} }),
-      texture: layout({ texture: {} }),
-    };
-  }
+  ) {}
 
   static async open(assets: string, ...into: [device: GPUDevice, arena: GPUBuffer, input: GpuPort, checked: Checked]): Promise<Frames> {
     const response = await fetch(new URL('linnet-frames.wasm', assets));
@@ -153,11 +148,10 @@ export class Frames {
     return this.#image !== null;
   }
 
-  /** Begins the run's pass by filling the input, where an image was taken for it. */
-  begin(encoder: GPUCommandEncoder): GPUComputePassEncoder | null {
-    if (!this.#image) return null;
+  /** Begins the run's pass by filling the input from the image that was taken. */
+  begin(encoder: GPUCommandEncoder): GPUComputePassEncoder {
     const pass = encoder.beginComputePass();
-    this.#filler!.encode(pass, this.#image, this.#pipelines!, this.input);
+    this.#filler!.encode(pass, this.#image!, this.input);
     this.#image = null;
     return pass;
   }
@@ -175,9 +169,10 @@ export class Frames {
     let filler: Filler | null = null;
     try {
       await this.checked(device, 'images of a kind', async () => {
-        const plan = await planFrames(this.module, this.input, kind.plan, kind.width, kind.height);
-        this.#pipelines ??= await this.#compile(plan.shader);
-        filler = new Filler(device, kind, plan, this.arena, this.#layouts);
+        const { way, width, height } = kind;
+        const plan = await planFrames(this.module, this.input, kind.plan, width, height, way === 'frame');
+        const steps = (this.#steps[way] ??= await this.#compile(plan.shader, way));
+        filler = new Filler(device, kind, plan, steps, this.arena);
         filler.bring(image);
       });
       this.#filler = filler;
@@ -186,14 +181,18 @@ export class Frames {
     }
   }
 
-  async #compile(code: string): Promise<Pipelines> {
+  async #compile(code: string, way: Way): Promise<Steps> {
     const { device } = this;
-    const { tables, frame, texture } = this.#layouts;
+    const layout = (...entries: Omit<GPUBindGroupLayoutEntry, 'binding' | 'visibility'>[]) =>
+      device.createBindGroupLayout({
+        entries: entries.map((entry, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, ...entry })),
+      });
+    const tables = layout({ buffer: { type: 'storage' } }, { buffer: { type: 'read-only-storage' } }, { buffer: { type: 'storage' } });
+    const image = layout(way === 'frame' ? { externalTexture: {} } : { texture: {} });
     const module = device.createShaderModule({ code });
     const pipeline = (entryPoint: string, ...bindGroupLayouts: GPUBindGroupLayout[]) =>
       device.createComputePipelineAsync({ layout: device.createPipelineLayout({ bindGroupLayouts }), compute: { module, entryPoint } });
-    const made = [pipeline('frame_lines', tables, frame), pipeline('texture_lines', tables, texture), pipeline('fill', tables)];
-    const [lines, copied, fill] = await Promise.all(made);
-    return { frame: lines!, texture: copied!, fill: fill! };
+    const [resize, fill] = await Promise.all([pipeline('resize', tables, image), pipeline('fill', tables)]);
+    return { tables, image, resize, fill };
   }
 }

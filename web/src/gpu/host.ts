@@ -25,8 +25,8 @@ export interface KeptOutput {
 export interface Replay {
   /** One inference: puts the inputs' bytes in, but for null, and the outputs' into `outputs`, unless null. */
   readonly run: (inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null) => Promise<void>;
-  /** Has an image fill the only input in the next run; false where it cannot. `assets` is where scripts and modules are served. */
-  readonly take?: (image: WorkerImage, plan: ImagePlan, assets: string) => Promise<boolean>;
+  /** Has an image fill an input in the next run; false where it cannot. `assets` is where scripts and modules are served. */
+  readonly take?: (image: WorkerImage, plan: ImagePlan, input: number, assets: string) => Promise<boolean>;
   /** Keeps an output of the last run beyond the next. */
   readonly keep: (output: number) => KeptOutput;
   /** Makes what a plan on this GPU has kept the input of the next run. */

@@ -115,8 +115,10 @@ export class WebGpuReplay implements Replay {
   readonly waits = false;
   readonly #offsets = new Uint32Array(1);
   #pipelines: readonly GPUComputePipeline[] = [];
-  // Null where its script could not be had.
-  #frames: Frames | null | undefined;
+  // By input; null where their script could not be had.
+  readonly #frames: (Frames | null)[] = [];
+  // What fills an input in the next run.
+  #taken: Frames | null = null;
   // Results on their way back: of the model, and of the largest step on the CPU.
   readonly #readback: GPUBuffer;
   readonly #operands: GPUBuffer | null;
@@ -198,7 +200,8 @@ export class WebGpuReplay implements Replay {
     const { device, plan } = this;
     plan.inputs.forEach(({ place }, i) => inputs[i] && this.#upload(place, inputs[i]));
     let encoder = device.createCommandEncoder();
-    let pass = this.#frames?.begin(encoder) ?? null;
+    let pass = this.#taken && this.#taken.begin(encoder);
+    this.#taken = null;
     let shader = -1;
     const code = plan.words;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
@@ -236,13 +239,16 @@ export class WebGpuReplay implements Replay {
     this.#readback.unmap();
   }
 
-  async take(image: WorkerImage, plan: ImagePlan, assets: string): Promise<boolean> {
-    if (this.#frames === undefined) {
+  async take(image: WorkerImage, plan: ImagePlan, input: number, assets: string): Promise<boolean> {
+    if (this.#frames[input] === undefined) {
       const script = import(new URL('gpu-frames.js', assets).href) as Promise<typeof import('./frames.js')>;
       const { device, arena } = this;
-      this.#frames = await script.then(({ Frames }) => Frames.open(assets, device, arena, this.plan.inputs[0]!, checked)).catch(() => null);
+      const port = this.plan.inputs[input]!;
+      this.#frames[input] = await script.then(({ Frames }) => Frames.open(assets, device, arena, port, checked)).catch(() => null);
     }
-    return this.#frames !== null && this.#frames.take(image, plan);
+    const frames = this.#frames[input]!;
+    this.#taken = frames && (await frames.take(image, plan)) ? frames : null;
+    return this.#taken !== null;
   }
 
   keep(output: number): KeptBuffer {
@@ -312,7 +318,7 @@ export class WebGpuReplay implements Replay {
   }
 
   destroy(): void {
-    this.#frames?.destroy();
+    for (const frames of this.#frames) frames?.destroy();
     for (const buffer of [this.arena, this.weights, this.params, this.#readback, this.#operands]) buffer?.destroy();
   }
 

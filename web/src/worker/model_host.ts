@@ -55,8 +55,9 @@ export class Place {
 }
 
 const unprepared = { prepare: 0, preparedOn: null } as const;
-// The only input comes from elsewhere, if from no tensor.
-const takenInput = [0] as const;
+// Of an input that is on the GPU already, if no tensor.
+const taken = 0;
+const onlyTaken = [taken] as const;
 
 /** A loaded model: from `load` to `close`. */
 class Loaded {
@@ -185,9 +186,14 @@ class Loaded {
       if (inputs) this.#keepInputs(inputs, fed);
       else if (this.#isFed)
         throw new LinnetError('InvalidArgument', 'the last run took kept tensors: give the other inputs too');
+      if (this.#kept) this.#setInputs(this.#kept.buffer);
+      await this.#feed(fed);
       const start = performance.now();
-      if (this.gpu?.take && (await this.gpu.take(image, plan)))
-        return await this.#infer(inputs ?? null, keep ? null : outputs, { prepare: performance.now() - start, preparedOn: 'gpu' }, takenInput);
+      // What a GPU has prepared alone cannot be kept for an image that fills another input.
+      if ((!this.#kept || this.#isFed) && (await this.gpu?.take?.(image, plan, input))) {
+        const prepared = { prepare: performance.now() - start, preparedOn: 'gpu' } as const;
+        return await this.#infer(inputs ?? null, keep ? null : outputs, prepared, fed ? fed.map((each, i) => (i === input ? taken : each)) : onlyTaken);
+      }
       await this.#pixels.read(image, (layout) => {
         const key = JSON.stringify([input, layout, plan]);
         if (key !== this.#prepared.key) {
@@ -197,8 +203,6 @@ class Loaded {
         return this.engine.bytes.subarray(this.#prepared.address);
       });
       this.engine.wake(this.session);
-      if (this.#kept) this.#setInputs(this.#kept.buffer);
-      await this.#feed(fed);
       this.engine.loadImage(this.session, input);
       this.#keepImage(input);
       return await this.#infer(inputs ?? null, keep ? null : outputs, { prepare: performance.now() - start, preparedOn: 'cpu' }, fed);

@@ -8,10 +8,10 @@ import { imagesFolder, missing } from '../differential/linnet.mjs';
 import { film } from './film.mjs';
 import { canvasFlags, gpuFlags, launch, modelDocuments, openPackagePage, startServer } from './harness.mjs';
 import * as ladder from './ladder_pages.mjs';
-import { echo, sum } from './small_models.mjs';
+import { echo, smallClassifier, sum } from './small_models.mjs';
 
 const models = { rgb: { width: 24, height: 17 }, grey: { width: 19, height: 30, channels: 1 }, camera: { width: 224, height: 224 } };
-const documents = Object.assign(modelDocuments('/sum', sum()), ...Object.entries(models).map(([name, size]) => modelDocuments(`/${name}`, echo(size))));
+const documents = Object.assign(modelDocuments('/sum', sum()), modelDocuments('/small', smallClassifier()), ...Object.entries(models).map(([name, size]) => modelDocuments(`/${name}`, echo(size))));
 
 // What the pages of these tests can use.
 function helpers() {
@@ -174,6 +174,25 @@ test('frames meet kept states without leaving the GPU', async () => {
   assert.ok(found.results[1].some((value) => value > 300));
   assert.deepEqual(found.results[0], found.results[1]);
   assert.deepEqual(found.beside[0], found.beside[1]);
+});
+
+test('frames go into a plan of halves as well', async () => {
+  const found = await page.evaluate(async () => {
+    const answers = [];
+    for (const [backend, precision] of [['wasm', 'f32'], ['webgpu', 'f32'], ['webgpu', 'f16']]) {
+      const model = await linnet.loadModel('/small/', { backend, precision, threads: 1, variant: 'simd' });
+      const { answers: scores } = await model.runImage(rgb('RGBX', 90, 70), { normalisation: 'pm1' });
+      answers.push({ scores: [...scores], arena: model.memory().arena, preparedOn: model.timing.preparedOn });
+      await model.dispose();
+    }
+    return answers;
+  });
+  const [wasm, full, half] = found;
+  assert.deepEqual([wasm, full, half].map(({ preparedOn }) => preparedOn), ['cpu', 'gpu', 'gpu']);
+  assert.ok(half.arena < full.arena);
+  const off = ({ scores }) => Math.max(...scores.map((score, i) => Math.abs(score - wasm.scores[i]))) / Math.max(...wasm.scores);
+  assert.ok(off(full) < 1e-4, `f32 is off by ${off(full)}`);
+  assert.ok(off(half) < 1e-2, `f16 is off by ${off(half)}`);
 });
 
 test('what the shader does not take goes through the engine', async () => {

@@ -30,13 +30,12 @@ class Taps {
       gpu::append_each(text_, layers_, "  @u32 in$0_$1 = inside(x$0 + $1, P.in_w);\n", {tap});
     text_ += kForRows;
     text_ += "    @i32 first = i32(row) + (ky - P.pad_top) * P.in_w - P.pad_left;\n";
-    for (uint32_t i = 0; i < layers_ + kernel_ - 1; ++i)
-      gpu::append(text_, "    @u32 p$0 = u32(max(first + $0, 0));\n    @vec4f v$0 = $1;\n", {i, fetch_at(i)});
     gpu::append_each(text_, layers_, "    @u32 in$0 = inside(y$0 + ky, P.in_h);\n");
-    for (uint32_t tap = 0; tap < kernel_; ++tap) {
-      gpu::append(text_, "    @vec4f w$0 = texel_1(tap + $0u * P.fours);\n", {tap});
-      for (uint32_t layer = 0; layer < layers_; ++layer)
-        gpu::append(text_, "    s$0 += keep(v$1, in$0 & in$0_$2) * w$2;\n", {layer, layer + tap, tap});
+    gpu::append_each(text_, kernel_, "    @vec4f w$0 = texel_1(tap + $0u * P.fours);\n");
+    for (uint32_t i = 0; i < layers_ + kernel_ - 1; ++i) {
+      gpu::append(text_, "    @u32 p$0 = u32(max(first + $0, 0));\n    @vec4f v$0 = $1;\n", {i, fetch_at(i)});
+      for (uint32_t tap = i < layers_ ? 0 : i - layers_ + 1; tap <= i && tap < kernel_; ++tap)
+        gpu::append(text_, "    s$0 += keep(v$1, in$0 & in$0_$2) * w$2;\n", {i - tap, i, tap});
     }
     text_ += "  }\n";
   }

@@ -45,13 +45,17 @@ class Writer {
     return gpu::text_of(pattern, {number, std::countr_zero(x_.layers), x_.layers - 1});
   }
 
-  // Products of v<l> with the weights at `at`, which goes on.
-  void append_products(std::string& text) const {
+  // Products of `value(l)`, the text of layer l's, with the weights at `at`, which goes on. Each value is
+  // used at once: the more of them wait, the longer emulated GPUs take to compile.
+  template <class Value>
+  void append_products(std::string& text, Value value) const {
     gpu::append_each(text, 4,
                      half_ ? "    @vec4f w$0 = texel_1(at + $0u);\n"
                            : "    @vec4f w$0 = texelFetch(w, q + ivec2($0, 0), 0);\n");
-    for (uint32_t layer = 0; layer < out_.layers; ++layer)
+    for (uint32_t layer = 0; layer < out_.layers; ++layer) {
+      gpu::append(text, "    @vec4f v$0 = $1;\n", {layer, value(layer)});
       gpu::append_each(text, 4, "    s$1 += v$1[$0] * w$0;\n", {layer});
+    }
     text += "    at += 4u;\n";
   }
 
@@ -68,10 +72,9 @@ class Writer {
     text += "  for (@u32 k = 0u; k < P.depth4; k++) {\n";
     append_next_weights(text);
     if (same) text += "    @u32 i = group * P.depth4 + k;\n";
-    for (uint32_t layer = 0; layer < out_.layers; ++layer)
-      gpu::append(text, same ? "    @vec4f v$0 = pick_0(i, $0);\n" : "    @vec4f v$0 = $1;\n",
-                  {layer, fetch_at(layer)});
-    append_products(text);
+    append_products(text, [&](uint32_t layer) {
+      return same ? gpu::text_of("pick_0(i, $0)", {layer}) : fetch_at(layer);
+    });
     text += "  }\n";
   }
 
@@ -84,13 +87,13 @@ class Writer {
         "    @i32 dy = ky * P.dilation_y;\n    @i32 dx = kx * P.dilation_x;\n";
     gpu::append_each(text, out_.layers,
                      "    @i32 a$0 = y$0 + dy;\n    @i32 b$0 = x$0 + dx;\n"
-                     "    bvec4 in$0 = bvec4(all(lessThan(uvec2(a$0, b$0), uvec2(P.in_h, P.in_w))));\n"
+                     "    @u32 in$0 = inside(a$0, P.in_h) & inside(b$0, P.in_w);\n"
                      "    @u32 p$0 = u32(max((n$0 + a$0) * P.in_w + b$0, 0));\n");
     text += "    for (@u32 k = 0u; k < P.depth4; k++) {\n";
     append_next_weights(text);
-    for (uint32_t layer = 0; layer < out_.layers; ++layer)
-      gpu::append(text, "    @vec4f v$0 = mix(vec4(0.0), $1, in$0);\n", {layer, fetch_at(layer)});
-    append_products(text);
+    append_products(text, [&](uint32_t layer) {
+      return gpu::text_of("keep($1, in$0)", {layer, fetch_at(layer)});
+    });
     text += "    }\n  }\n  }\n";
   }
 

@@ -16,7 +16,8 @@ static_assert(kEventReady == u32(LadderEvent::Ready) && kEventRefused == u32(Lad
               kEventMeasured == u32(LadderEvent::Measured) && kEventFrame == u32(LadderEvent::Frame) &&
               kEventLost == u32(LadderEvent::Lost) && kEventOutOfMemory == u32(LadderEvent::OutOfMemory) &&
               kEventInvalid == u32(LadderEvent::Invalid) && kEventNotFinite == u32(LadderEvent::NotFinite) &&
-              kEventHidden == u32(LadderEvent::Hidden) && kEventVisible == u32(LadderEvent::Visible));
+              kEventHidden == u32(LadderEvent::Hidden) && kEventVisible == u32(LadderEvent::Visible) &&
+              kEventPreparedFrame == u32(LadderEvent::PreparedFrame));
 static_assert(kActionWait == u32(LadderAction::Wait) && kActionCompile == u32(LadderAction::Compile) &&
               kActionTest == u32(LadderAction::Test) && kActionMeasure == u32(LadderAction::Measure) &&
               kActionSwitch == u32(LadderAction::Switch) && kActionDrop == u32(LadderAction::Drop) &&
@@ -119,7 +120,7 @@ u32 linnet_live_open(u32 text_bytes) {
 }
 
 void linnet_live_event(u32 event, u32 rung, f64 now, f64 value, u32 text_bytes) {
-  if (event <= kEventVisible)
+  if (event <= kEventPreparedFrame)
     live.ladder->event(static_cast<LadderEvent>(event), rung_of(rung), now, value, given_text(text_bytes));
 }
 

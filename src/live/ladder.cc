@@ -103,7 +103,8 @@ void Ladder::event(LadderEvent event, Rung rung, double now, double value, std::
       measured(rung, now, value);
       break;
     case LadderEvent::Frame:
-      return frame(rung, now, value);
+    case LadderEvent::PreparedFrame:
+      return frame(rung, now, value, event == LadderEvent::PreparedFrame);
     case LadderEvent::Lost:
     case LadderEvent::Invalid:
       lose(rung, now, text);
@@ -149,28 +150,35 @@ void Ladder::measured(Rung rung, double now, double milliseconds) {
   // A clock that is too coarse to see a run still has seen that it is quick.
   data.median = std::max(runs_.median(), 1e-3);
   data.measure = data.remembered = false;
-  if (rung != active_) return;
-  live_.clear();
-  drifted_since_ = -1;
+  if (rung == active_) forget_frames();
 }
 
-void Ladder::frame(Rung rung, double now, double milliseconds) {
+void Ladder::forget_frames() {
+  live_.clear();
+  drifted_since_ = -1;
+  prepared_median_ = 0;
+}
+
+void Ladder::frame(Rung rung, double now, double milliseconds, bool prepared) {
   // What else runs meanwhile slows frames down, and hidden pages are held back.
   if (rung != active_ || hidden_ || !decided_) return;
+  if (prepared != prepared_) forget_frames();
+  prepared_ = prepared;
   live_.add(milliseconds);
-  RungData& data = at(rung);
+  double& counted = prepared ? prepared_median_ : at(rung).median;
   if (!live_.full()) return;
   const double live = live_.median();
-  if (data.median > 0 && live <= limits_.drift * data.median && live * limits_.drift >= data.median) {
+  if (counted > 0 && live <= limits_.drift * counted && live * limits_.drift >= counted) {
     drifted_since_ = -1;
     return;
   }
   if (drifted_since_ < 0) drifted_since_ = now;
   if (now - drifted_since_ < limits_.drift_hold) return;
   // Where nothing else could answer, or it only got faster, the figure is corrected and the choice stands.
-  if (!others_available() || live < data.median || data.median == 0) {
-    data.median = std::max(live, 1e-3);
+  if (!others_available() || live < counted || counted == 0) {
+    counted = std::max(live, 1e-3);
     drifted_since_ = -1;
+    if (prepared) return;
     store_ = others_exist();
     changed();
   } else if (now >= next_validation_) {

@@ -41,7 +41,7 @@ struct LadderLimits {
   double dwell = 1000;
   // Live latency has drifted where the median of the latest frames is this many times what the choice counted
   // on, or the same part of it, for so long. Then all rungs are measured again; the wait before that doubles
-  // each time.
+  // each time. What prepared frames take is compared with what they took at first.
   double drift = 1.5;
   double drift_hold = 3000;
   double revalidate_wait = 60'000;
@@ -88,6 +88,8 @@ enum class LadderEvent : uint32_t {
   // Of the page, for all rungs.
   Hidden,
   Visible,
+  // A frame in whose `value` the rung made its input from an image as well, which no measured run does.
+  PreparedFrame,
 };
 
 enum class LadderAction : uint32_t {
@@ -189,7 +191,8 @@ class Ladder {
 
   // ladder.cc: events and commands.
   void measured(Rung rung, double now, double milliseconds);
-  void frame(Rung rung, double now, double milliseconds);
+  void frame(Rung rung, double now, double milliseconds, bool prepared);
+  void forget_frames();
   void lose(Rung rung, double now, std::string_view text);
   void skip(Rung rung, std::string_view why);
   // Its answers are off: f16 gives way to f32, and f32 to other rungs.
@@ -241,6 +244,9 @@ class Ladder {
   LatencyWindow<16> runs_;
 
   LatencyWindow<64> live_;
+  // Of prepared frames, and what those took at first; 0 until that is known.
+  bool prepared_ = false;
+  double prepared_median_ = 0;
   double drifted_since_ = -1;
   double next_validation_ = 0;
   double validation_wait_;

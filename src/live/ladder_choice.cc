@@ -21,8 +21,7 @@ void Ladder::take_over(const ChoiceRecord& record) {
 void Ladder::validate() {
   to_confirm_ = 0;
   decided_ = false;
-  drifted_since_ = -1;
-  live_.clear();
+  forget_frames();
   if (!others_available()) return;
   for (RungData& rung : rungs_)
     if (rung.available && !rung.skipped) rung.wanted = rung.measure = true;
@@ -87,8 +86,7 @@ void Ladder::activate(Rung rung, double now) {
   active_ = rung;
   switched_at_ = now;
   if (rung == returning_) returning_.reset();
-  live_.clear();
-  drifted_since_ = -1;
+  forget_frames();
 }
 
 void Ladder::choose(double now) {

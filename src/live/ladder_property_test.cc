@@ -11,10 +11,11 @@
 namespace linnet {
 namespace {
 
-constexpr LadderEvent kEvents[] = {LadderEvent::Ready,     LadderEvent::Refused,     LadderEvent::Passed,
-                                   LadderEvent::Failed,    LadderEvent::Measured,    LadderEvent::Frame,
-                                   LadderEvent::Lost,      LadderEvent::OutOfMemory, LadderEvent::Invalid,
-                                   LadderEvent::NotFinite, LadderEvent::Hidden,      LadderEvent::Visible};
+constexpr LadderEvent kEvents[] = {LadderEvent::Ready,        LadderEvent::Refused,     LadderEvent::Passed,
+                                   LadderEvent::Failed,       LadderEvent::Measured,    LadderEvent::Frame,
+                                   LadderEvent::Lost,         LadderEvent::OutOfMemory, LadderEvent::Invalid,
+                                   LadderEvent::NotFinite,    LadderEvent::Hidden,      LadderEvent::Visible,
+                                   LadderEvent::PreparedFrame};
 
 struct Walk {
   std::mt19937 random;
@@ -31,7 +32,8 @@ struct Walk {
 
   void tell(LadderEvent event, Rung rung, double value) {
     // A failure may force a change at any time.
-    forced = event != LadderEvent::Frame && event != LadderEvent::Measured;
+    forced =
+        event != LadderEvent::Frame && event != LadderEvent::PreparedFrame && event != LadderEvent::Measured;
     if ((event == LadderEvent::Lost || event == LadderEvent::Invalid) && answering == rung) lost = rung;
     ladder.event(event, rung, now, value, "because");
   }

@@ -254,6 +254,34 @@ TEST(LadderDrift, AQuickerRungOnlyCorrectsTheFigure) {
   EXPECT_EQ(host.ladder.median(Rung::Wasm), 8);
 }
 
+TEST(LadderDrift, PreparingImagesIsNone) {
+  SimulatedHost host(spec_with(kAll));
+  host.rung(Rung::WebGpu).run = 5;
+  host.rung(Rung::WebGpu).prepare = 9;
+  host.run_for(300'000);
+  ASSERT_EQ(host.ladder.active(), Rung::WebGpu);
+  EXPECT_EQ(host.ladder.validations(), 0u);
+  EXPECT_EQ(host.ladder.median(Rung::WebGpu), 5);
+  EXPECT_EQ(host.ladder.live_quantile(0.5), 14);
+  // Frames of the other kind are compared with what was measured.
+  host.rung(Rung::WebGpu).prepare = 0;
+  host.run_for(30'000);
+  EXPECT_EQ(host.ladder.validations(), 0u);
+  EXPECT_EQ(host.ladder.live_quantile(0.5), 5);
+}
+
+TEST(LadderDrift, IsSeenInFramesThatPrepareImages) {
+  SimulatedHost host(spec_with(kAll));
+  host.rung(Rung::WebGpu).run = 5;
+  host.rung(Rung::WebGpu).prepare = 2;
+  host.run_for(70'000);
+  ASSERT_EQ(host.ladder.active(), Rung::WebGpu);
+  host.rung(Rung::WebGpu).run = 45;  // throttled
+  host.run_for(30'000);
+  EXPECT_EQ(host.ladder.validations(), 1u);
+  EXPECT_EQ(host.ladder.active(), Rung::Wasm);
+}
+
 // --- Loss and recovery
 
 SimulatedHost on_webgpu(LadderLimits limits = {}) {

@@ -13,6 +13,8 @@ namespace linnet::testing {
 struct SimulatedRung {
   double compile = 300;
   double run = 20;
+  // What making the input from an image adds to a frame; 0 where frames come with their input made.
+  double prepare = 0;
   uint64_t bytes = 5'000'000;
   // Why it cannot be compiled, and why its self-test fails; empty where they go well.
   std::string refused;
@@ -79,7 +81,9 @@ class SimulatedHost {
       ++unanswered_;
       return;
     }
-    ladder.event(LadderEvent::Frame, *active, now_, rung(*active).run);
+    const SimulatedRung& how = rung(*active);
+    ladder.event(how.prepare > 0 ? LadderEvent::PreparedFrame : LadderEvent::Frame, *active, now_,
+                 how.run + how.prepare);
   }
 
   void deliver() {

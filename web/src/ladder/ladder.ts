@@ -146,7 +146,8 @@ export class Ladder implements Runner {
       throw error;
     }
     rung.totalBytes = reply.totalBytes;
-    this.#live?.event(Abi.kEventFrame, index, reply.timing.run);
+    const { run, preparedOn } = reply.timing;
+    this.#live?.event(preparedOn === 'gpu' ? Abi.kEventPreparedFrame : Abi.kEventFrame, index, run);
     this.#obey();
     return { ...reply, totalBytes: this.#rungs.reduce((sum, each) => sum + (each?.totalBytes ?? 0), 0) };
   }

@@ -42,7 +42,7 @@ fn bytes(sum: vec3u) -> vec3u { return min((sum + $3u) >> vec3u($1), vec3u(255))
 $0}
 )";
 
-// $0: the texture's type; $1: what follows the place in a load; $2: the tile.
+// $0: the texture's type; $1: what follows the place in a load; $2: the tile; $3: takes out alpha.
 constexpr char kResize[] = R"(@group(1) @binding(0) var image: $0;
 @compute @workgroup_size($2, $2) fn resize(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= t.size.x || id.y >= t.lines) { return; }
@@ -50,8 +50,8 @@ constexpr char kResize[] = R"(@group(1) @binding(0) var image: $0;
   let weight = t.size.x + t.size.y + id.x * t.taps_x;
   var rgb = vec3u();
   for (var k = 0u; k < t.taps_x; k++) {
-    let pixel = textureLoad(image, first + vec2u(k, 0)$1).rgb;
-    rgb += t.words[weight + k] * vec3u(saturate(pixel) * 255 + 0.5);
+    let pixel = textureLoad(image, first + vec2u(k, 0)$1);
+    rgb += t.words[weight + k] * vec3u(saturate(pixel.rgb$3) * 255 + 0.5);
   }
   rgb = bytes(rgb);
   lines[id.y * t.size.x + id.x] = rgb.x | (rgb.y << 8) | (rgb.z << 16);
@@ -81,7 +81,8 @@ std::string frame_shader(const ImageTarget& input, uint64_t place, bool external
                 static_cast<uint32_t>(shape[2]), static_cast<uint32_t>(shape[1]),
                 static_cast<uint32_t>(place / sizeof(uint32_t)), static_cast<uint32_t>(shape[3])});
   gpu::append(text, kResize,
-              {external ? "texture_external" : "texture_2d<f32>", external ? "" : ", 0", kFrameTile});
+              {external ? "texture_external" : "texture_2d<f32>", external ? "" : ", 0", kFrameTile,
+               external ? "" : " / max(pixel.a, 1e-3)"});
   return text;
 }
 

@@ -15,7 +15,7 @@ inline constexpr uint32_t kFrameTile = 8;
 // in whole numbers up to the normalisation, and gives what Preprocessor makes of the same pixels as RGBA.
 //
 //   group 0: the arena, Tables (frame_tables.h), and scratch of lines * to_width words
-//   group 1: the image, a texture_external or a texture_2d<f32>
+//   group 1: the image, a texture_external without alpha or a texture_2d<f32> of premultiplied colours
 //
 // First `resize` over to_width x lines invocations, which makes lines of the image's rows, then `fill` over
 // the input's width x height.

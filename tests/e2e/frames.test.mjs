@@ -14,6 +14,8 @@ before(async () => {
   page = await openPackagePage(browser, server.url);
   await page.evaluate(async () => {
     globalThis.model = await linnet.loadModel('/echo/', { threads: 1 });
+    // In this thread frames are not transferred, so that it can be seen whether they are closed.
+    globalThis.local = await linnet.loadModel('/echo/', { threads: 1, worker: false });
   });
 });
 after(async () => {
@@ -92,7 +94,7 @@ function answerInPage(format, planes, init, options = {}) {
       if (part) whole.close();
       const { format, visibleRect, displayWidth, displayHeight, colorSpace } = frame;
       const { matrix, fullRange } = colorSpace;
-      const outputs = await model.runImage(frame, more);
+      const outputs = await local.runImage(frame, more);
       return {
         values: [...outputs.echo],
         seen: { format, matrix, fullRange, x: visibleRect.x, y: visibleRect.y, displayWidth, displayHeight },
@@ -151,6 +153,21 @@ for (const format of ['I420', 'NV12']) {
     assertClose(cropped.values, expectedOf(format, planes, box, colourSpaces[0]), tolerance, 'crop');
   });
 }
+
+for (const format of ['RGBX', 'BGRX'])
+  test(`${format} frames have no alpha, whatever their fourth byte`, async () => {
+    for (const visibleRect of [{ x: 0, y: 0, width: 48, height: 40 }, { x: 3, y: 5, width: 31, height: 27 }]) {
+      const data = Uint8Array.from(noise(4 * 48 * 40, 9), (value) => 128 + 120 * value);
+      const { values, seen, closed } = await answerInPage(format, [{ data }], { codedWidth: 48, codedHeight: 40, visibleRect });
+      assert.deepEqual([seen.format, seen.x, seen.y], [format, visibleRect.x, visibleRect.y]);
+      const expected = [];
+      for (let y = 0; y < out.height; ++y)
+        for (let x = 0; x < out.width; ++x)
+          for (let c = 0; c < 3; ++c) expected.push(resized({ columns: 4 * 48, data }, format === 'RGBX' ? c : 2 - c, 4, 1, visibleRect, x, y));
+      assertClose(values, expected, 1.1, JSON.stringify(visibleRect));
+      assert.ok(closed, 'the frame is still open');
+    }
+  });
 
 test('frames that the engine does not take as they are go through the browser', async () => {
   const flat = (planes) => planes.map((plane, i) => ({ ...plane, data: plane.data.map(() => [140, 110, 150, 255][i]) }));

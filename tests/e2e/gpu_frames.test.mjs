@@ -16,7 +16,7 @@ const documents = Object.assign(modelDocuments('/sum', sum()), modelDocuments('/
 // What the pages of these tests can use.
 function helpers() {
   globalThis.loaded = async (name) => {
-    const [gpu, cpu] = await Promise.all(['webgpu', 'wasm'].map((backend) => linnet.loadModel(`/${name}/`, { backend, threads: 1, variant: 'simd' })));
+    const [gpu, cpu] = await Promise.all(['webgpu', 'wasm'].map((backend) => linnet.loadModel(`/${name}/`, { backend, prepareOn: 'gpu', threads: 1, variant: 'simd' })));
     return { gpu, cpu };
   };
   // Bytes that are the same every time.
@@ -24,11 +24,21 @@ function helpers() {
     let state = seed;
     return new Uint8Array(length).map(() => (state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) >> 16);
   };
-  globalThis.opaque = (rgba) => rgba.map((value, i) => (i % 4 === 3 ? 255 : value));
-  globalThis.rgb = (format, width, height) => {
-    const rgba = noise(4 * width * height, 7);
-    return new VideoFrame(format === 'RGBA' ? rgba : opaque(rgba), { format, codedWidth: width, codedHeight: height, timestamp: 0 });
+  // A model in this thread, where what it calls of the browser can be replaced.
+  globalThis.local = (name, options = {}) => linnet.loadModel(`/${name}/`, { backend: 'webgpu', prepareOn: 'gpu', worker: false, threads: 1, variant: 'simd', ...options });
+  globalThis.replaced = async (prototype, name, make, task) => {
+    const original = prototype[name];
+    prototype[name] = make(original);
+    try {
+      return await task();
+    } finally {
+      prototype[name] = original;
+    }
   };
+  globalThis.opaque = (rgba) => rgba.map((value, i) => (i % 4 === 3 ? 255 : value));
+  // What is no alpha may have any value.
+  globalThis.rgb = (format, width, height, init = {}) =>
+    new VideoFrame(noise(4 * width * height, 7), { format, codedWidth: width, codedHeight: height, timestamp: 0, ...init });
   // As smooth as pictures are, in colours that no conversion clamps.
   globalThis.yuv = (format, width, height, init = {}) => {
     const wave = (x, y, phase) => Math.sin(x / 9 + phase) + Math.sin(y / 7 + 2 * phase);
@@ -105,10 +115,33 @@ test('bitmaps become the same input, transparent ones too', async () => {
     const results = [];
     for (const make of [() => createImageBitmap(picture), () => createImageBitmap(canvas)])
       for (const fit of ['crop', 'letterbox']) results.push(await compare(pair, make, { fit, normalisation: 'raw' }));
+    // What shines through comes without its alpha, which a canvas and a GPU round differently; colours that do not show are black.
+    const through = new ImageData(new Uint8ClampedArray(noise(4 * 24 * 17, 3).map((value, i) => (i % 32 === 3 ? 0 : value))), 24, 17);
+    const blended = [];
+    for (const premultiplyAlpha of ['none', 'premultiply'])
+      blended.push(await compare(pair, () => createImageBitmap(through, { premultiplyAlpha }), { fit: 'stretch', normalisation: 'raw' }));
+    await Promise.all([pair.gpu.dispose(), pair.cpu.dispose()]);
+    return { results, blended };
+  });
+  for (const each of found.results) assert.ok(each.preparedOn === 'gpu' && each.sum > 100 && each.most <= exact, JSON.stringify(each));
+  for (const each of found.blended) assert.ok(each.preparedOn === 'gpu' && each.sum > 100 && each.most <= 1 + exact, JSON.stringify(each));
+});
+
+test('frames are cropped to their visible part', async () => {
+  const found = await page.evaluate(async () => {
+    const pair = await loaded('rgb');
+    const visibleRect = { x: 4, y: 6, width: 30, height: 28 };
+    const results = [];
+    for (const fit of ['crop', 'stretch', 'letterbox'])
+      for (const make of [() => rgb('RGBX', 48, 40, { visibleRect }), () => yuv('I420', 48, 40, { visibleRect })])
+        results.push(await compare(pair, make, { fit, crop: 0.7, normalisation: 'raw' }));
     await Promise.all([pair.gpu.dispose(), pair.cpu.dispose()]);
     return results;
   });
-  for (const each of found) assert.ok(each.preparedOn === 'gpu' && each.sum > 100 && each.most <= exact, JSON.stringify(each));
+  found.forEach((each, i) => {
+    assert.ok(each.preparedOn === 'gpu' && each.sum > 100, JSON.stringify(each));
+    assert.ok(each.most <= (i % 2 ? 4 : exact), JSON.stringify(each));
+  });
 });
 
 // The browser's conversion to RGB is its own: coarser coefficients, chroma taken to the full size first, and other primaries
@@ -180,7 +213,7 @@ test('frames go into a plan of halves as well', async () => {
   const found = await page.evaluate(async () => {
     const answers = [];
     for (const [backend, precision] of [['wasm', 'f32'], ['webgpu', 'f32'], ['webgpu', 'f16']]) {
-      const model = await linnet.loadModel('/small/', { backend, precision, threads: 1, variant: 'simd' });
+      const model = await linnet.loadModel('/small/', { backend, precision, prepareOn: 'gpu', threads: 1, variant: 'simd' });
       const { answers: scores } = await model.runImage(rgb('RGBX', 90, 70), { normalisation: 'pm1' });
       answers.push({ scores: [...scores], arena: model.memory().arena, preparedOn: model.timing.preparedOn });
       await model.dispose();
@@ -202,18 +235,23 @@ test('what the shader does not take goes through the engine', async () => {
       turned: () => yuv('I420', 64, 48, { rotation: 90 }),
       stretched: () => yuv('I420', 64, 48, { displayWidth: 128, displayHeight: 48 }),
       alpha: () => rgb('RGBA', 64, 48),
+      // The browser scales these down first, but not planes of less than 16 MB.
+      long: () => rgb('RGBX', 2049, 16),
+      wide: () => createImageBitmap(new ImageData(new Uint8ClampedArray(opaque(noise(4 * 2049 * 16, 5))), 2049)),
       data: () => new ImageData(new Uint8ClampedArray(opaque(noise(4 * 64 * 48, 5))), 64),
     };
     const results = [];
     for (const [what, make] of Object.entries(makes)) results.push({ what, ...(await compare(pair, make)) });
+    const planes = await compare(pair, () => yuv('I420', 2100, 32));
     const wrong = await errorOf(() => pair.gpu.runImage(rgb('RGBX', 8, 8), { fit: 'tight' }));
     const array = new Float32Array(24 * 17 * 3).fill(3);
     const after = await pair.gpu.runImage(rgb('RGBX', 8, 8)).then(() => pair.gpu.run(array));
     const figures = { wrong: wrong.code, after: Object.values(after)[0].every((value) => value === 3), timing: pair.gpu.timing };
     await Promise.all([pair.gpu.dispose(), pair.cpu.dispose()]);
-    return { results, ...figures };
+    return { results, planes, ...figures };
   });
   for (const each of found.results) assert.ok(each.preparedOn === 'cpu' && each.most <= exact, JSON.stringify(each));
+  assert.ok(found.planes.preparedOn === 'gpu' && found.planes.most <= 4, JSON.stringify(found.planes));
   assert.equal(found.wrong, 'InvalidArgument');
   assert.ok(found.after, 'an array is not filled from the last frame');
   assert.deepEqual([found.timing.preparedOn, found.timing.prepare], [null, 0]);
@@ -221,22 +259,116 @@ test('what the shader does not take goes through the engine', async () => {
 
 test('the next frames of a kind allocate nothing in the engine, and are closed', async () => {
   const found = await page.evaluate(async () => {
-    const { gpu, cpu } = await loaded('camera');
-    await cpu.dispose();
-    await gpu.runImage(yuv('NV12', 640, 480));
-    const before = await gpu.heap();
-    const closed = [];
+    const model = await local('camera');
+    await model.runImage(yuv('NV12', 640, 480));
+    const before = await model.heap();
+    const seen = [];
     for (let i = 0; i < 5; ++i) {
       const frame = yuv('NV12', 640, 480);
-      await gpu.runImage(frame);
-      closed.push(frame.codedWidth === 0);
+      const open = frame.codedWidth;
+      await model.runImage(frame);
+      seen.push([open, frame.codedWidth, model.timing.preparedOn]);
     }
-    const after = await gpu.heap();
-    await gpu.dispose();
-    return { grown: after.allocations - before.allocations, closed };
+    const after = await model.heap();
+    await model.dispose();
+    return { grown: after.allocations - before.allocations, seen };
   });
   assert.equal(found.grown, 0);
-  assert.ok(found.closed.every(Boolean));
+  assert.deepEqual(found.seen, Array(5).fill([640, 0, 'gpu']));
+});
+
+test('a few kinds of images take turns without being made anew', async () => {
+  const found = await page.evaluate(async () => {
+    const [model, exact] = await Promise.all([local('rgb'), linnet.loadModel('/rgb/', { backend: 'wasm', threads: 1, variant: 'simd' })]);
+    const counts = { buffers: 0, gone: 0, instances: 0 };
+    const counted = (key) => (original) => function (...given) {
+      counts[key] += 1;
+      return original.apply(this, given);
+    };
+    const sizes = [[40, 30], [50, 30], [60, 30], [70, 30]];
+    const seen = [];
+    const turn = async (count) => {
+      for (const [width, height] of sizes.slice(0, count)) seen.push(await compare({ gpu: model, cpu: exact }, () => rgb('RGBX', width, height), { normalisation: 'raw' }));
+      return { ...counts };
+    };
+    const told = await replaced(GPUDevice.prototype, 'createBuffer', counted('buffers'), () =>
+      replaced(GPUBuffer.prototype, 'destroy', counted('gone'), () =>
+        replaced(WebAssembly, 'instantiate', counted('instances'), async () => [await turn(3), await turn(3), await turn(3), await turn(4), await turn(1)]),
+      ),
+    );
+    await Promise.all([model.dispose(), exact.dispose()]);
+    return { told, seen };
+  });
+  const [first, second, third, fourth, last] = found.told;
+  assert.deepEqual(first, { buffers: 6, gone: 0, instances: 1 });
+  assert.deepEqual([second, third], [first, first]);
+  // The fourth has the first one of three go, which then comes back.
+  assert.deepEqual(fourth, { buffers: 8, gone: 2, instances: 1 });
+  assert.deepEqual(last, { buffers: 10, gone: 4, instances: 1 });
+  for (const each of found.seen) assert.ok(each.preparedOn === 'gpu' && each.sum > 100 && each.most <= exact, JSON.stringify(each));
+});
+
+test('frames that come to the GPU but not to a shader are prepared by the engine, and hurt no model', async () => {
+  const found = await page.evaluate(async () => {
+    const [model, exact] = await Promise.all([local('rgb'), linnet.loadModel('/rgb/', { backend: 'wasm', threads: 1, variant: 'simd' })]);
+    const beside = await linnet.loadModel('/small/', { beside: model });
+    const input = new Float32Array(beside.inputs[0].shape.reduce((a, b) => a * b)).fill(0.5);
+    const before = [...(await beside.run(input)).answers];
+    // Makes an object that the device reports as invalid, and throws nothing.
+    const broken = (original) => function (given) {
+      const isImage = given.entries[0].resource instanceof GPUExternalTexture;
+      return original.call(this, isImage ? { ...given, entries: [] } : given);
+    };
+    const seen = [];
+    const see = async (width) => seen.push(await compare({ gpu: model, cpu: exact }, () => rgb('RGBX', width, 30), { normalisation: 'raw' }));
+    await replaced(GPUDevice.prototype, 'createBindGroup', broken, async () => {
+      await see(40);
+      await see(40);
+    });
+    await see(50);
+    const after = [...(await beside.run(input)).answers];
+    await Promise.all([model, beside, exact].map((each) => each.dispose()));
+    return { seen, same: after.join() === before.join() };
+  });
+  assert.deepEqual(found.seen.map(({ preparedOn }) => preparedOn), ['cpu', 'cpu', 'gpu']);
+  for (const each of found.seen) assert.ok(each.sum > 100 && each.most <= exact, JSON.stringify(each));
+  assert.ok(found.same, 'the model beside answers as before');
+  assert.deepEqual(page.problems, []);
+});
+
+test('a frame whose run does not start is in no later run', async () => {
+  const found = await page.evaluate(async () => {
+    const model = await local('rgb');
+    await model.runImage(rgb('RGBX', 40, 30));
+    // Such as a result for which there is no memory.
+    const scarce = () => {
+      throw new linnet.LinnetError('OutOfMemory', 'of this test');
+    };
+    const { code } = await errorOf(() => replaced(GPUDevice.prototype, 'createCommandEncoder', () => scarce, () => model.runImage(rgb('RGBX', 40, 30))));
+    const array = new Float32Array(24 * 17 * 3).fill(3);
+    const values = Object.values(await model.run(array))[0];
+    await model.dispose();
+    return { code, same: values.every((value) => value === 3) };
+  });
+  assert.deepEqual(found, { code: 'OutOfMemory', same: true });
+  assert.deepEqual(page.problems, []);
+});
+
+test('images are prepared where the options say, by default in the engine beside an emulated GPU', async () => {
+  const found = await page.evaluate(async () => {
+    const seen = {};
+    for (const prepareOn of [undefined, 'auto', 'cpu', 'gpu']) {
+      const model = await local('rgb', { prepareOn });
+      await model.runImage(rgb('RGBX', 40, 30));
+      seen[prepareOn] = model.timing.preparedOn;
+      await model.dispose();
+    }
+    const { code, message } = await errorOf(() => local('rgb', { prepareOn: 'tpu' }));
+    return { seen, code, message };
+  });
+  assert.deepEqual(found.seen, { undefined: 'cpu', auto: 'cpu', cpu: 'cpu', gpu: 'gpu' });
+  assert.equal(found.code, 'InvalidArgument');
+  assert.match(found.message, /prepareOn is 'tpu'; use auto, cpu or gpu/);
 });
 
 test('the ladder has WebGPU prepare frames, and WASM where that is lost', async () => {
@@ -247,7 +379,7 @@ test('the ladder has WebGPU prepare frames, and WASM where that is lost', async 
       const frame = () => new VideoFrame(bytes, { format: 'RGBX', codedWidth: 64, codedHeight: 48, timestamp: 0 });
       const wasm = await linnet.loadModel('/small/', { backend: 'wasm', threads: 1, variant: 'simd' });
       const expected = (await wasm.runImage(frame())).answers;
-      const model = await load({ wasm: { run: 1000 }, webgpu: { real: true, run: 1 } }, { backends: ['webgpu'], recovery: { rebuilds: 0 } });
+      const model = await load({ wasm: { run: 1000 }, webgpu: { real: true, run: 1 } }, { backends: ['webgpu'], prepareOn: 'gpu', recovery: { rebuilds: 0 } });
       const seen = [];
       const see = async () => {
         const { answers } = await model.runImage(frame());

@@ -63,6 +63,9 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     throw new LinnetError('InvalidArgument', `there is no backend '${backend as string}'; use auto, wasm, webgl2 or webgpu`);
   if (!Number.isInteger(batch) || batch < 1)
     throw new LinnetError('InvalidArgument', `batch is ${batch}; it must be a whole number of at least 1`);
+  const { prepareOn = 'auto' } = options;
+  if (!['auto', 'cpu', 'gpu'].includes(prepareOn))
+    throw new LinnetError('InvalidArgument', `prepareOn is '${prepareOn as string}'; use auto, cpu or gpu`);
   if (!worker && backend === 'auto')
     throw new LinnetError('InvalidArgument', 'a choice among backends needs workers; name a backend for the calling thread');
   if (beside && backend !== beside.backend)
@@ -83,6 +86,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
     inputShapes: options.inputShapes ?? {},
     // Without a self-test only f32 is sure to be right.
     precision: options.precision ?? (backend === 'auto' ? 'auto' : 'f32'),
+    prepareOn,
     assets,
   };
   if (signal?.aborted) throw new LinnetError('Aborted', 'loading was called off before it began');

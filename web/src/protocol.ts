@@ -1,6 +1,6 @@
 // What the page and the engine's worker say to each other.
 import type { ErrorCode } from './errors.js';
-import type { Backend, DrawOptions, HeapFigures, MemoryFigures, NodeTime, Precision, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
+import type { Backend, DrawOptions, HeapFigures, MemoryFigures, NodeTime, Precision, PrepareOn, Progress, TensorInfo, Timing, Variant, WorkerImage } from './types.js';
 
 export type ModelSource =
   | { readonly kind: 'url'; readonly url: string; readonly request: RequestInit }
@@ -17,6 +17,7 @@ export interface LoadRequest {
   readonly batch: number;
   readonly inputShapes: Readonly<Record<string, readonly number[]>>;
   readonly precision: Precision;
+  readonly prepareOn: PrepareOn;
   readonly assets: string;
 }
 

@@ -51,6 +51,9 @@ export type Backend = 'wasm' | 'webgl2' | 'webgpu';
 /** What GPUs store weights and tensors as. auto: f16 where the GPU computes in it, and the self-test finds it good. */
 export type Precision = 'auto' | 'f32' | 'f16';
 
+/** Where images become inputs. auto: on the GPU where WebGPU has one that is not emulated, else in the engine. */
+export type PrepareOn = 'auto' | 'cpu' | 'gpu';
+
 /** What is known of one backend here. */
 export interface RungFigures {
   /** absent: this device or page has it not; skipped: given up for this visit, `reason` says why. */
@@ -200,6 +203,8 @@ export interface LoadOptions {
   readonly safeMode?: boolean;
   /** Default: auto with the backend auto, f32 with a certain one. WebAssembly computes in f32, or in int8. */
   readonly precision?: Precision;
+  /** Where images become inputs on WebGPU; what a GPU cannot take goes through the engine anyway. Default: auto. */
+  readonly prepareOn?: PrepareOn;
   /** Told whenever something about the choice of a backend has changed. */
   readonly onChoice?: (choice: BackendChoice) => void;
   /** Whether auto remembers its choice from visit to visit, in IndexedDB. Default: true. */

@@ -5,7 +5,7 @@ import type { ImagePlan, LoadRequest, RunRequest } from '../protocol.js';
 import type { NodeTime, WorkerImage } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
-import type { CpuRunner, GpuHost, KeptOutput } from './host.js';
+import type { CpuRunner, GpuHost, KeptOutput, TakenImage } from './host.js';
 import { profileNodes } from './profile.js';
 
 /** What the worker runs in place of a session of the engine. */
@@ -15,9 +15,9 @@ export interface GpuModel {
   readonly description: SessionDescription;
   readonly precision: 'f32' | 'f16';
   /** One inference on the inputs as that session holds them, but those of kept tensors `fed`. Reads outputs back unless null. */
-  readonly run: (outputs: readonly Uint8Array[] | null, fed?: RunRequest['fed']) => Promise<void>;
-  /** Has an image fill an input in the next run, in which that counts as fed; false where the engine has to prepare it. */
-  readonly take: ((image: WorkerImage, plan: ImagePlan, input: number) => Promise<boolean>) | undefined;
+  readonly run: (outputs: readonly Uint8Array[] | null, fed?: RunRequest['fed'], taken?: TakenImage | null) => Promise<void>;
+  /** Brings an image for a run in which its input counts as fed; null where the engine has to prepare it. */
+  readonly take: ((image: WorkerImage, plan: ImagePlan, input: number) => Promise<TakenImage | null>) | undefined;
   /** Keeps an output of the last run on the GPU. */
   readonly keep: (output: number) => KeptOutput;
   /** Makes what a model on the same GPU has kept an input of the next run. */
@@ -134,6 +134,8 @@ export async function openOnGpu(
   // An emulated GPU computes in f32 whatever it stores.
   const { precision } = request;
   const f16 = target.f16 || precision === 'f16' || (precision === 'auto' && target.f16Arithmetic && !target.software);
+  // It also takes a hundred times as long as the engine to prepare an image.
+  const prepares = request.prepareOn === 'gpu' || (request.prepareOn === 'auto' && !target.software);
   const graph = engine.openGraph(model, request.batch, request.inputShapes);
   try {
     const plan = compiler.compile(graph.words, { ...target, f16 });
@@ -165,8 +167,8 @@ export async function openOnGpu(
         weights: plan.weightsBytes,
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
-      run: (outputs, fed) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] == null ? bytes : null)) : inputBytes(), outputs),
-      take: replay.take && ((image, how, input) => replay.take!(image, how, input, request.assets)),
+      run: (outputs, fed, taken) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] == null ? bytes : null)) : inputBytes(), outputs, taken),
+      take: prepares && replay.take ? (image, how, input) => replay.take!(image, how, input, request.assets) : undefined,
       keep: (output) => replay.keep(output),
       feed: (kept, input) => replay.feed(kept, input),
       profile: async (runs) => {

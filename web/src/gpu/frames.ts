@@ -4,9 +4,9 @@
 import { Abi } from '../generated/abi.js';
 import type { ImagePlan } from '../protocol.js';
 import type { WorkerImage } from '../types.js';
-import { isPlain, maxSide } from '../worker/pixels.js';
+import { isPlain, isScaled } from '../worker/pixels.js';
 import type { GpuPort } from './compiler.js';
-import { type FramePlan, planFrames } from './frame_module.js';
+import { FrameModule, type FramePlan } from './frame_module.js';
 
 // How an image comes to the GPU.
 type Way = 'frame' | 'texture';
@@ -31,14 +31,19 @@ interface Kind {
 // The engine prepares what the browser has to turn, to stretch or to scale down first, pixels that are in memory, and frames
 // with alpha, whose colours would come multiplied by it.
 function wayOf(image: WorkerImage): Way | null {
+  if (isScaled(image)) return null;
   if ('format' in image) return isPlain(image) && !image.format?.includes('A') ? 'frame' : null;
-  return 'close' in image && Math.max(image.width, image.height) <= maxSide ? 'texture' : null;
+  return 'close' in image ? 'texture' : null;
 }
 
-function isSame(a: ImagePlan, b: ImagePlan): boolean {
+function isSamePlan(a: ImagePlan, b: ImagePlan): boolean {
   if (a.fit !== b.fit || a.crop !== b.crop || a.normalisation !== b.normalisation) return false;
   for (let c = 0; c < 3; ++c) if (a.scale[c] !== b.scale[c] || a.offset[c] !== b.offset[c]) return false;
   return true;
+}
+
+function isSame(a: Kind, b: Kind): boolean {
+  return a.way === b.way && a.width === b.width && a.height === b.height && a.format === b.format && isSamePlan(a.plan, b.plan);
 }
 
 const groups = (invocations: number) => Math.ceil(invocations / Abi.kFrameTile);
@@ -72,7 +77,7 @@ class Filler {
     if (way === 'frame') return;
     const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT;
     const texture = device.createTexture({ size: [width, height], format: 'rgba8unorm', usage });
-    this.#copyTo = { texture };
+    this.#copyTo = { texture, premultipliedAlpha: true };
     this.#imported.resource = texture.createView();
     this.#copied = device.createBindGroup(this.#binding);
   }
@@ -105,20 +110,23 @@ class Filler {
   }
 }
 
-/** Fails for what the device reports while `create` runs. */
-type Checked = (device: GPUDevice, what: string, create: () => Promise<void>) => Promise<void>;
+/** Fails for what the device reports of what `create` asks for, which must not wait: nothing is seen of what comes later. */
+type Checked = (device: GPUDevice, what: string, create: () => undefined) => Promise<unknown>;
+
+// So many kinds of images can take turns.
+const mostKinds = 3;
 
 /** Fills an input in the arena from images. */
 export class Frames {
   readonly #steps: Partial<Record<Way, Steps>> = {};
-  #kind: Kind | null = null;
-  // Null where images of that kind cannot be used so.
-  #filler: Filler | null = null;
-  // The image of the next run.
+  // The latest first; without a filler where images of that kind cannot be used so.
+  readonly #known: { readonly kind: Kind; readonly filler: Filler | null }[] = [];
+  // The image of the next run, and what fills the input from it.
   #image: GPUBindGroup | null = null;
+  #filler: Filler | null = null;
 
   private constructor(
-    private readonly module: WebAssembly.Module,
+    private readonly module: FrameModule,
     private readonly device: GPUDevice,
     private readonly arena: GPUBuffer,
     private readonly input: GpuPort,
@@ -126,20 +134,17 @@ export class Frames {
   ) {}
 
   static async open(assets: string, ...into: [device: GPUDevice, arena: GPUBuffer, input: GpuPort, checked: Checked]): Promise<Frames> {
-    const response = await fetch(new URL('linnet-frames.wasm', assets));
-    return new Frames(await WebAssembly.compile(await response.arrayBuffer()), ...into);
+    return new Frames(await FrameModule.open(new URL('linnet-frames.wasm', assets)), ...into);
   }
 
-  /** Has the image fill the input of the next run; false where the engine has to prepare it. */
+  /** Makes the image ready to fill the input of the next run; false where the engine has to prepare it. */
   async take(image: WorkerImage, plan: ImagePlan): Promise<boolean> {
     const way = wayOf(image);
     if (!way) return false;
     const width = 'displayWidth' in image ? image.displayWidth : image.width;
     const height = 'displayHeight' in image ? image.displayHeight : image.height;
     const format = 'format' in image ? image.format : null;
-    const kind = this.#kind;
-    if (kind?.way !== way || kind.width !== width || kind.height !== height || kind.format !== format || !isSame(kind.plan, plan))
-      await this.#prepare(image, { way, width, height, format, plan });
+    this.#filler = await this.#fillerOf({ way, width, height, format, plan }, image);
     try {
       this.#image = this.#filler && this.#filler.bring(image);
     } catch {
@@ -157,30 +162,54 @@ export class Frames {
   }
 
   destroy(): void {
-    this.#filler?.destroy();
-    this.#filler = null;
+    for (const { filler } of this.#known.splice(0)) filler?.destroy();
+  }
+
+  async #fillerOf(kind: Kind, image: WorkerImage): Promise<Filler | null> {
+    const known = this.#known;
+    for (let i = 0; i < known.length; ++i) {
+      const found = known[i]!;
+      if (!isSame(found.kind, kind)) continue;
+      known.copyWithin(1, 0, i);
+      known[0] = found;
+      return found.filler;
+    }
+    const filler = await this.#try(kind, image);
+    known.unshift({ kind, filler });
+    if (known.length > mostKinds) known.pop()!.filler?.destroy();
+    return filler;
   }
 
   // Some browsers refuse to import frames, and some import what no shader can read: the first image of a kind is a trial.
-  async #prepare(image: WorkerImage, kind: Kind): Promise<void> {
+  async #try(kind: Kind, image: WorkerImage): Promise<Filler | null> {
     const { device } = this;
-    this.destroy();
-    this.#kind = kind;
+    const { way, width, height } = kind;
     let filler: Filler | null = null;
     try {
-      await this.checked(device, 'images of a kind', async () => {
-        const { way, width, height } = kind;
-        const plan = await planFrames(this.module, this.input, kind.plan, width, height, way === 'frame');
-        const steps = (this.#steps[way] ??= await this.#compile(plan.shader, way));
+      const plan = this.module.plan(this.input, kind.plan, width, height, way === 'frame');
+      const steps = (this.#steps[way] ??= await this.#stepsOf(way, plan.shader));
+      await this.checked(device, 'images of a kind', () => {
         filler = new Filler(device, kind, plan, steps, this.arena);
         filler.bring(image);
       });
-      this.#filler = filler;
+      return filler;
     } catch {
       (filler as Filler | null)?.destroy();
+      return null;
     }
   }
 
+  async #stepsOf(way: Way, code: string): Promise<Steps> {
+    let making: Promise<Steps> | null = null;
+    await this.checked(this.device, 'the shader for images', () => {
+      making = this.#compile(code, way);
+      // Told below.
+      making.catch(() => {});
+    });
+    return making!;
+  }
+
+  // Asks for everything before it waits.
   async #compile(code: string, way: Way): Promise<Steps> {
     const { device } = this;
     const layout = (...entries: Omit<GPUBindGroupLayoutEntry, 'binding' | 'visibility'>[]) =>

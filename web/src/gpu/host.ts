@@ -21,12 +21,15 @@ export interface KeptOutput {
   readonly destroy: () => void;
 }
 
+/** An image on the GPU that is to fill an input; good until the next one is taken, and as long as its source is open. */
+export type TakenImage = object;
+
 /** A plan in place. */
 export interface Replay {
   /** One inference: puts the inputs' bytes in, but for null, and the outputs' into `outputs`, unless null. */
-  readonly run: (inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null) => Promise<void>;
-  /** Has an image fill an input in the next run; false where it cannot. `assets` is where scripts and modules are served. */
-  readonly take?: (image: WorkerImage, plan: ImagePlan, input: number, assets: string) => Promise<boolean>;
+  readonly run: (inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null, taken?: TakenImage | null) => Promise<void>;
+  /** Brings the image that is to fill an input in a run; null where it cannot. `assets` is where scripts and modules are served. */
+  readonly take?: (image: WorkerImage, plan: ImagePlan, input: number, assets: string) => Promise<TakenImage | null>;
   /** Keeps an output of the last run beyond the next. */
   readonly keep: (output: number) => KeptOutput;
   /** Makes what a plan on this GPU has kept the input of the next run. */

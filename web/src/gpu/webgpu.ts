@@ -6,7 +6,7 @@ import type { ImagePlan } from '../protocol.js';
 import type { WorkerImage } from '../types.js';
 import type { CpuPart, GpuPlan, GpuPort, GpuTarget } from './compiler.js';
 import type { Frames } from './frames.js';
-import { type CpuRunner, emulated, type GpuHost, type KeptOutput, type Pack, type Replay } from './host.js';
+import { type CpuRunner, emulated, type GpuHost, type KeptOutput, type Pack, type Replay, type TakenImage } from './host.js';
 
 /** A device, and what plans are to know of its adapter. */
 export interface WebGpuDevice {
@@ -117,8 +117,6 @@ export class WebGpuReplay implements Replay {
   #pipelines: readonly GPUComputePipeline[] = [];
   // By input; null where their script could not be had.
   readonly #frames: (Frames | null)[] = [];
-  // What fills an input in the next run.
-  #taken: Frames | null = null;
   // Results on their way back: of the model, and of the largest step on the CPU.
   readonly #readback: GPUBuffer;
   readonly #operands: GPUBuffer | null;
@@ -195,13 +193,12 @@ export class WebGpuReplay implements Replay {
     }
   }
 
-  /** One inference: puts the inputs' bytes in, and the outputs' into `outputs`. */
-  async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null): Promise<void> {
+  /** One inference: puts the inputs' bytes in, and the image that was taken, and the outputs' into `outputs`. */
+  async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null, taken?: TakenImage | null): Promise<void> {
     const { device, plan } = this;
     plan.inputs.forEach(({ place }, i) => inputs[i] && this.#upload(place, inputs[i]));
     let encoder = device.createCommandEncoder();
-    let pass = this.#taken && this.#taken.begin(encoder);
-    this.#taken = null;
+    let pass = taken ? (taken as Frames).begin(encoder) : null;
     let shader = -1;
     const code = plan.words;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
@@ -239,7 +236,7 @@ export class WebGpuReplay implements Replay {
     this.#readback.unmap();
   }
 
-  async take(image: WorkerImage, plan: ImagePlan, input: number, assets: string): Promise<boolean> {
+  async take(image: WorkerImage, plan: ImagePlan, input: number, assets: string): Promise<TakenImage | null> {
     if (this.#frames[input] === undefined) {
       const script = import(new URL('gpu-frames.js', assets).href) as Promise<typeof import('./frames.js')>;
       const { device, arena } = this;
@@ -247,8 +244,7 @@ export class WebGpuReplay implements Replay {
       this.#frames[input] = await script.then(({ Frames }) => Frames.open(assets, device, arena, port, checked)).catch(() => null);
     }
     const frames = this.#frames[input]!;
-    this.#taken = frames && (await frames.take(image, plan)) ? frames : null;
-    return this.#taken !== null;
+    return frames && (await frames.take(image, plan)) ? frames : null;
   }
 
   keep(output: number): KeptBuffer {

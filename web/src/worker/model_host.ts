@@ -1,7 +1,7 @@
 // A model's engine and what it answers, in whatever thread this runs.
 import { LinnetError, toLinnetError } from '../errors.js';
 import type { GpuModel, HostScript, OpenGpu, SharedGpu } from '../gpu/backend.js';
-import type { KeptOutput } from '../gpu/host.js';
+import type { KeptOutput, TakenImage } from '../gpu/host.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo, Timing } from '../types.js';
 import { Engine, type Port, type SessionDescription } from './engine.js';
@@ -190,9 +190,10 @@ class Loaded {
       await this.#feed(fed);
       const start = performance.now();
       // What a GPU has prepared alone cannot be kept for an image that fills another input.
-      if ((!this.#kept || this.#isFed) && (await this.gpu?.take?.(image, plan, input))) {
+      const onGpu = !this.#kept || this.#isFed ? await this.gpu?.take?.(image, plan, input) : null;
+      if (onGpu) {
         const prepared = { prepare: performance.now() - start, preparedOn: 'gpu' } as const;
-        return await this.#infer(inputs ?? null, keep ? null : outputs, prepared, fed ? fed.map((each, i) => (i === input ? taken : each)) : onlyTaken);
+        return await this.#infer(inputs ?? null, keep ? null : outputs, prepared, fed ? fed.map((each, i) => (i === input ? taken : each)) : onlyTaken, onGpu);
       }
       await this.#pixels.read(image, (layout) => {
         const key = JSON.stringify([input, layout, plan]);
@@ -280,19 +281,20 @@ class Loaded {
     }
   }
 
-  // Keeps the outputs where `outputs` is null. Inputs that are `fed` are on the GPU already.
+  // Keeps the outputs where `outputs` is null. Inputs that are `fed` are on the GPU already, or filled there from an image.
   async #infer(
     input: ArrayBuffer | null,
     outputs: readonly ArrayBuffer[] | null,
     prepared: Omit<Timing, 'run'>,
     fed?: RunRequest['fed'],
+    image?: TakenImage,
   ): Promise<RunReply> {
     const start = performance.now();
     const results = this.description.outputs.slice(0, outputs ? Infinity : 0).map(({ bytes }, i) => {
       const given = outputs?.[i];
       return given?.byteLength === bytes ? given : new ArrayBuffer(bytes);
     });
-    if (this.gpu) await this.gpu.run(outputs && results.map((buffer) => new Uint8Array(buffer)), fed);
+    if (this.gpu) await this.gpu.run(outputs && results.map((buffer) => new Uint8Array(buffer)), fed, image);
     else this.engine.run(this.session);
     const run = performance.now() - start;
     if (!this.gpu)

@@ -5,16 +5,18 @@ import type { WorkerImage } from '../types.js';
 import type { ImageLayout } from './image_spec.js';
 
 // A larger image is scaled down by the browser first: its pixels would cost memory that the model cannot use.
-export const maxSide = 2048;
+const maxSide = 2048;
 
 // The layouts in which the engine takes a frame as it is, and the matrices that it knows. A frame that does not say has
 // that of the WebCodecs standard.
 const formats: Record<string, number> = { I420: Abi.kImageI420, NV12: Abi.kImageNv12 };
 const matrices: Record<string, number> = { bt709: Abi.kMatrixBt709, bt470bg: Abi.kMatrixBt601, smpte170m: Abi.kMatrixBt601 };
 
+const sizeOf = (image: WorkerImage): readonly [number, number] =>
+  'displayWidth' in image ? [image.displayWidth, image.displayHeight] : [image.width, image.height];
+
 function rgbaLayout(image: WorkerImage): ImageLayout {
-  const [width, height] =
-    'displayWidth' in image ? [image.displayWidth, image.displayHeight] : [image.width, image.height];
+  const [width, height] = sizeOf(image);
   const scale = Math.min(1, maxSide / Math.max(width, height));
   const side = (length: number) => Math.max(1, Math.round(length * scale));
   return { width: side(width), height: side(height), format: Abi.kImageRgba, matrix: 0, fullRange: false };
@@ -38,6 +40,12 @@ function planarLayout(image: WorkerImage): ImageLayout | null {
   return { width, height, format, matrix, fullRange: image.colorSpace.fullRange ?? false };
 }
 
+/** Whether the browser has to scale the image down before the engine takes it. */
+export function isScaled(image: WorkerImage): boolean {
+  const [width, height] = sizeOf(image);
+  return Math.max(width, height) > maxSide && !planarLayout(image);
+}
+
 async function copyPlanes(frame: VideoFrame, layout: ImageLayout, target: Uint8Array<ArrayBufferLike>): Promise<boolean> {
   const { width, height, format } = layout;
   const half = (width + 1) >> 1;
@@ -54,17 +62,26 @@ async function copyPlanes(frame: VideoFrame, layout: ImageLayout, target: Uint8A
   }
 }
 
-// Whether a frame can write its own pixels as RGBA. Browsers without that conversion ignore the format asked for, which
-// the size gives away, but for formats that take four bytes too.
-function writesRgba(frame: VideoFrame, { width, height }: ImageLayout): boolean {
-  const { format } = frame;
+// Has a frame write its own pixels as RGBA; false where it cannot. Browsers without that conversion ignore the format asked
+// for, which the size gives away, but for formats that take four bytes too. Those with an X keep it, as Chromium converts as if
+// that were alpha.
+async function copyRgba(frame: VideoFrame, { width, height }: ImageLayout, target: Uint8Array<ArrayBufferLike>): Promise<boolean> {
   if (!isPlain(frame) || frame.displayWidth !== width || frame.displayHeight !== height) return false;
-  if (format === null || format.startsWith('BGR')) return false;
+  if (frame.format === null || frame.format === 'BGRA') return false;
+  const format = frame.format.endsWith('X') ? frame.format : 'RGBA';
+  const bytes = 4 * width * height;
   try {
-    return frame.allocationSize({ format: 'RGBA' }) === 4 * width * height;
+    if (frame.allocationSize({ format }) !== bytes) return false;
+    await frame.copyTo(target, { format });
   } catch {
     return false;
   }
+  for (let i = format === 'BGRX' ? 0 : bytes; i < bytes; i += 4) {
+    const blue = target[i]!;
+    target[i] = target[i + 2]!;
+    target[i + 2] = blue;
+  }
+  return true;
 }
 
 /** Draws on one canvas that it keeps, where the image cannot write its pixels itself. */
@@ -79,9 +96,7 @@ export class PixelReader {
     const target = roomFor(layout);
     if (image instanceof ImageData && image.width === layout.width && image.height === layout.height) {
       target.set(image.data);
-    } else if ('copyTo' in image && writesRgba(image, layout)) {
-      await image.copyTo(target, { format: 'RGBA' });
-    } else {
+    } else if (!('copyTo' in image && (await copyRgba(image, layout, target)))) {
       try {
         target.set(this.#draw(image, layout));
       } catch (error) {

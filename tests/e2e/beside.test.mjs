@@ -116,6 +116,7 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
           await told(() => two.run(state)),
           await told(() => linnet.loadModel('/loop/', { beside: one, backend: backend === 'wasm' ? 'webgl2' : 'wasm' })),
           await told(() => linnet.loadModel('/nowhere/', { beside: one })),
+          await told(() => state.draw(new OffscreenCanvas(1, 1), { palette: [() => 0] })),
         ];
         // None of these hurt.
         const { next } = await two.run({ state, step: step.fill(2) });
@@ -136,6 +137,7 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
         /^InvalidArgument: .*2 inputs/,
         new RegExp(`^InvalidArgument: .*its backend, ${backend}`),
         /^Network/,
+        /^InvalidArgument: .*could not be cloned/,
         /^Disposed: .*the tensor/,
         /^Disposed: .*the model/,
         /^true$/,
@@ -222,6 +224,38 @@ for (const backend of ['wasm', 'webgpu', 'webgl2'])
       assert.deepEqual(same, [true, true]);
       assert.deepEqual(calls, { first: backend === 'wasm' ? 0 : 1, more: 0, read: 0 });
     });
+  });
+
+for (const backend of ['webgpu', 'webgl2'])
+  test(`${backend} is closed once, with the last of its models`, async () => {
+    const closed = await inPage(async (backend) => {
+      let closed = 0;
+      const count = (prototype, name) => {
+        const original = prototype[name];
+        prototype[name] = function (...given) {
+          closed += 1;
+          return original.apply(this, given);
+        };
+        return () => (prototype[name] = original);
+      };
+      const restore = [
+        count(GPUDevice.prototype, 'destroy'),
+        count(Object.getPrototypeOf(new OffscreenCanvas(1, 1).getContext('webgl2').getExtension('WEBGL_lose_context')), 'loseContext'),
+      ];
+      const seen = [];
+      for (const order of [[0, 1, 2], [2, 1, 0]]) {
+        const models = [await linnet.loadModel('/loop/', { backend, worker: false })];
+        for (let i = 1; i < 3; ++i) models.push(await linnet.loadModel('/loop/', { beside: models[0] }));
+        for (const i of order) {
+          seen.push(closed);
+          await models[i].dispose();
+        }
+        seen.push(closed);
+      }
+      restore.forEach((undo) => undo());
+      return seen;
+    }, backend);
+    assert.deepEqual(closed, [0, 0, 0, 1, 1, 1, 1, 2]);
   });
 
 for (const backend of ['webgpu', 'webgl2'])

@@ -1,5 +1,5 @@
 // Requests to a model's worker, one at a time.
-import { LinnetError } from './errors.js';
+import { LinnetError, toLinnetError } from './errors.js';
 import type { HostRequest, Replies, Request, WorkerMessage } from './protocol.js';
 import type { Backend, BackendChoice, Progress } from './types.js';
 
@@ -58,6 +58,7 @@ export class WorkerPort implements ModelPort {
     this.open.delete(this);
     if (this.open.size > 0) this.postMessage({ type: 'stop' });
     else this.worker.terminate();
+    if (this.port instanceof MessagePort) this.port.close();
   }
 
   beside(): WorkerPort {
@@ -105,7 +106,13 @@ export class Channel implements Runner {
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise<Replies[T]>((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      this.port.postMessage(request, transfer);
+      try {
+        this.port.postMessage(request, transfer);
+      } catch (error) {
+        // Something in the request cannot be sent.
+        this.#waiting = null;
+        reject(toLinnetError(error, 'InvalidArgument'));
+      }
     });
   }
 

@@ -60,27 +60,47 @@ class CpuParts implements CpuRunner {
   }
 }
 
-/** One device or context, and how many models are on it. */
+type Watcher = (error: LinnetError) => void;
+
+/** One device or context, and what the models on it want to be told. */
 export interface SharedGpu {
   readonly opening: Promise<GpuHost>;
   users: number;
+  readonly watchers: Set<Watcher>;
+  /** What they have been told. */
+  trouble: LinnetError | null;
 }
 
 // A GPU that goes with the last of its models. Closing it gives up this model's part.
 async function share(place: { gpu: SharedGpu | null }, open: () => Promise<GpuHost>): Promise<GpuHost> {
-  const shared = (place.gpu ??= { opening: open(), users: 0 });
+  const shared: SharedGpu = (place.gpu ??= { opening: open(), users: 0, watchers: new Set(), trouble: null });
+  if (shared.users === 0)
+    shared.opening.then(
+      ({ watch }) =>
+        watch((error) => {
+          shared.trouble = error;
+          shared.watchers.forEach((tell) => tell(error));
+        }),
+      () => {}, // told to those who wait for it
+    );
   ++shared.users;
   let isOpen = true;
+  let watcher: Watcher | null = null;
   const leave = (host?: GpuHost) => {
     if (!isOpen) return;
     isOpen = false;
+    if (watcher) shared.watchers.delete(watcher);
     if (--shared.users > 0) return;
     place.gpu = null;
     host?.close();
   };
   try {
     const host = await shared.opening;
-    return { ...host, close: () => leave(host) };
+    const watch = (onLost: Watcher) => {
+      shared.watchers.add((watcher = onLost));
+      if (shared.trouble) onLost(shared.trouble);
+    };
+    return { ...host, watch, close: () => leave(host) };
   } catch (error) {
     leave();
     throw error;
@@ -128,7 +148,7 @@ export async function openOnGpu(
   model: number,
   request: LoadRequest,
   { host, compiler }: OpenGpu,
-  onLost: (error: LinnetError) => void,
+  onLost: Watcher,
 ): Promise<GpuModel> {
   const { target } = host;
   // An emulated GPU computes in f32 whatever it stores.
@@ -177,9 +197,9 @@ export async function openOnGpu(
         return profileNodes(plan, graph.nodes, replay, runs);
       },
       destroy: () => {
-        parts.close();
         replay.destroy();
         host.close();
+        parts.close();
       },
     };
   } finally {

@@ -110,15 +110,20 @@ export class WebGl2Replay implements Replay {
 
   /** Makes textures and programs, and fills the weights: shaders compile meanwhile, where the browser can do that. */
   static async create(gl: Gl, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
+    // What other models on the context have left behind is not this one's.
+    while (gl.getError());
     const replay = new WebGl2Replay(gl, half, plan, cpu);
-    const parallel = gl.getExtension('KHR_parallel_shader_compile');
-    replay.#startPrograms();
-    plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
-    await replay.#endPrograms(parallel);
-    if (gl.isContextLost()) throw lostError();
-    const error = gl.getError();
-    if (error === gl.OUT_OF_MEMORY) throw new LinnetError('OutOfMemory', 'the textures of the model do not fit the GPU');
-    if (error !== gl.NO_ERROR) throw new LinnetError('GpuFailed', `the textures of the model: WebGL error ${error}`);
+    try {
+      const parallel = gl.getExtension('KHR_parallel_shader_compile');
+      replay.#startPrograms();
+      plan.pieces.forEach(({ offset }, piece) => replay.#fillWeights(offset, pack(piece)));
+      replay.#check();
+      await replay.#endPrograms(parallel);
+      if (gl.isContextLost()) throw lostError();
+    } catch (error) {
+      replay.destroy();
+      throw error;
+    }
     return replay;
   }
 
@@ -303,8 +308,18 @@ export class WebGl2Replay implements Replay {
         this.#draw(firstDraws[number]!, 1);
         gl.flush();
       }
+      this.#check();
       if (linked.length === 0) await sleep(1);
     }
+  }
+
+  // Before anything is waited for: meanwhile other models may do what the context would report.
+  #check(): void {
+    const { gl } = this;
+    if (gl.isContextLost()) throw lostError();
+    const error = gl.getError();
+    if (error === gl.OUT_OF_MEMORY) throw new LinnetError('OutOfMemory', 'the textures of the model do not fit the GPU');
+    if (error !== gl.NO_ERROR) throw new LinnetError('GpuFailed', `the textures of the model: WebGL error ${error}`);
   }
 
   #endProgram(program: WebGLProgram): void {

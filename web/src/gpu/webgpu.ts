@@ -147,35 +147,36 @@ export class WebGpuReplay implements Replay {
     cpu: CpuRunner,
     pack: Pack,
   ): Promise<WebGpuReplay> {
-    const replay = await checked(device, 'the buffers of the model', () => {
-      const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
-      const buffer = (size: number, usage: number) => device.createBuffer({ size: Math.max(size, 16), usage });
-      const arena = buffer(plan.arenaBytes, STORAGE | COPY_SRC | COPY_DST);
-      const weights = buffer(plan.weightsBytes, STORAGE | COPY_SRC | COPY_DST);
-      // Each dispatch sees as many bytes from its offset on, the last one too.
-      const params = buffer(plan.params.length + plan.mostParamBytes, UNIFORM | COPY_DST);
-      const visibility = GPUShaderStage.COMPUTE;
-      const layout = device.createBindGroupLayout({
-        entries: [
-          { binding: 0, visibility, buffer: { type: 'storage' } },
-          { binding: 1, visibility, buffer: { type: 'read-only-storage' } },
-          { binding: 2, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } },
-        ],
-      });
-      const group = device.createBindGroup({
-        layout,
-        entries: [
-          { binding: 0, resource: { buffer: arena } },
-          { binding: 1, resource: { buffer: weights } },
-          { binding: 2, resource: { buffer: params, size: Math.max(plan.mostParamBytes, 16) } },
-        ],
-      });
-      device.queue.writeBuffer(params, 0, plan.params);
-      const made = new WebGpuReplay(device, plan, cpu, group, arena, weights, params);
-      return { made, layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }) };
-    });
-    const { made, layout } = replay;
+    let made: WebGpuReplay | undefined;
     try {
+      const layout = await checked(device, 'the buffers of the model', () => {
+        const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+        const buffer = (size: number, usage: number) => device.createBuffer({ size: Math.max(size, 16), usage });
+        const arena = buffer(plan.arenaBytes, STORAGE | COPY_SRC | COPY_DST);
+        const weights = buffer(plan.weightsBytes, STORAGE | COPY_SRC | COPY_DST);
+        // Each dispatch sees as many bytes from its offset on, the last one too.
+        const params = buffer(plan.params.length + plan.mostParamBytes, UNIFORM | COPY_DST);
+        const visibility = GPUShaderStage.COMPUTE;
+        const layout = device.createBindGroupLayout({
+          entries: [
+            { binding: 0, visibility, buffer: { type: 'storage' } },
+            { binding: 1, visibility, buffer: { type: 'read-only-storage' } },
+            { binding: 2, visibility, buffer: { type: 'uniform', hasDynamicOffset: true } },
+          ],
+        });
+        const group = device.createBindGroup({
+          layout,
+          entries: [
+            { binding: 0, resource: { buffer: arena } },
+            { binding: 1, resource: { buffer: weights } },
+            { binding: 2, resource: { buffer: params, size: Math.max(plan.mostParamBytes, 16) } },
+          ],
+        });
+        device.queue.writeBuffer(params, 0, plan.params);
+        made = new WebGpuReplay(device, plan, cpu, group, arena, weights, params);
+        return device.createPipelineLayout({ bindGroupLayouts: [layout] });
+      });
+      const replay = made!;
       await checked(device, 'the shaders of the model', async () => {
         const pipelines = plan.shaders.map((code) =>
           device.createComputePipelineAsync({
@@ -183,12 +184,12 @@ export class WebGpuReplay implements Replay {
             compute: { module: device.createShaderModule({ code }), entryPoint: 'main' },
           }),
         );
-        plan.pieces.forEach(({ offset }, piece) => device.queue.writeBuffer(made.weights, offset, pack(piece)));
-        made.#pipelines = await Promise.all(pipelines);
+        plan.pieces.forEach(({ offset }, piece) => device.queue.writeBuffer(replay.weights, offset, pack(piece)));
+        replay.#pipelines = await Promise.all(pipelines);
       });
-      return made;
+      return replay;
     } catch (error) {
-      made.destroy();
+      made?.destroy();
       throw error;
     }
   }

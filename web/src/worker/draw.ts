@@ -220,9 +220,9 @@ const webGl2Programs = new WeakMap<WebGL2RenderingContext, Map<string, WebGLProg
 function programOf(gl: WebGL2RenderingContext, text: string): WebGLProgram {
   let programs = webGl2Programs.get(gl);
   if (!programs) webGl2Programs.set(gl, (programs = new Map()));
-  let program = programs.get(text);
-  if (program) return program;
-  programs.set(text, (program = gl.createProgram()!));
+  const known = programs.get(text);
+  if (known) return known;
+  const program = gl.createProgram()!;
   for (const [type, source] of [[gl.VERTEX_SHADER, vertexShader], [gl.FRAGMENT_SHADER, text]] as const) {
     const shader = gl.createShader(type)!;
     gl.shaderSource(shader, source);
@@ -231,6 +231,9 @@ function programOf(gl: WebGL2RenderingContext, text: string): WebGLProgram {
     gl.deleteShader(shader);
   }
   gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost())
+    throw new LinnetError('GpuFailed', `the shader that draws: ${gl.getProgramInfoLog(program)}`);
+  programs.set(text, program);
   return program;
 }
 

@@ -9,8 +9,11 @@ function serve(port: WorkerScope<HostRequest, WorkerMessage>): void {
   const host = new ModelHost((message, transfer) => port.postMessage(message, transfer), place);
   port.onmessage = ({ data }) => {
     if (data.type === 'beside') serve(data.port);
-    else if (data.type === 'stop') host.stop();
-    else void host.receive(data);
+    else if (data.type !== 'stop') void host.receive(data);
+    else {
+      host.stop();
+      if (port instanceof MessagePort) port.close();
+    }
   };
 }
 

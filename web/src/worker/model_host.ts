@@ -339,7 +339,11 @@ export class ModelHost {
   stop(): void {
     this.#isStopped = true;
     for (const helper of this.#helpers) helper.terminate();
-    this.#loaded?.destroy();
+    try {
+      this.#loaded?.destroy();
+    } catch {
+      // An engine that has failed lets go of nothing; its memory goes with it.
+    }
     this.#loaded = null;
   }
 

@@ -401,6 +401,36 @@ test('the ladder has WebGPU prepare frames, and WASM where that is lost', async 
   }
 });
 
+test('the ladder takes what frames need to be prepared for no drift', async () => {
+  const rungs = await ladder.startLadderServer();
+  try {
+    const found = await ladder.inPage(browser, rungs, async () => {
+      const { now } = performance;
+      let ahead = 0;
+      performance.now = () => now.call(performance) + ahead;
+      const bytes = new Uint8Array(48 * 48 * 4);
+      const frame = () => new VideoFrame(bytes, { format: 'RGBX', codedWidth: 48, codedHeight: 48, timestamp: 0 });
+      const options = { backends: ['webgpu'], prepareOn: 'gpu', remember: false };
+      const model = await load({ wasm: { run: 1000 }, webgpu: { real: true, run: 10, prepare: 30 } }, options);
+      await decided(model);
+      await until(() => model.backend === 'webgpu', 'WebGPU answers');
+      const places = new Set();
+      // As many as it looks at, and again after longer than it waits before it measures anew.
+      for (let i = 0; i < 130; ++i) {
+        if (i === 65) ahead = 1e6;
+        await model.runImage(frame());
+        places.add(model.timing.preparedOn);
+      }
+      const { validations, rungs } = model.choice;
+      await model.dispose();
+      return { places: [...places], validations, median: rungs.webgpu.median };
+    });
+    assert.deepEqual(found, { places: ['gpu'], validations: 0, median: 10 });
+  } finally {
+    await rungs.close();
+  }
+});
+
 test('a browser that cannot import frames has the engine prepare them', async () => {
   const other = await launch({ flags: gpuFlags });
   try {

@@ -1,8 +1,9 @@
 // Stands in for the engine's worker in tests of the ladder. Every backend is computed by WASM, or with `real` by itself;
 // how each one seems to behave is the JSON in this script's address: {"webgpu": {"run": 3, "off": 0.1}}. `run`:
-// milliseconds that a run is said to take; `off`: what its results are off by; `refuse`: why it cannot be loaded; `nan`:
-// after how many runs its results are no numbers; `slow`: milliseconds that loading takes longer; `loseInRun`: every how
-// many runs it is lost; `hangInRun`: after how many it never answers again. A page orders losses through the channel 'fake rungs'.
+// milliseconds that a run is said to take; `prepare`: what an image adds to that where the GPU prepares it; `off`: what
+// its results are off by; `refuse`: why it cannot be loaded; `nan`: after how many runs its results are no numbers;
+// `slow`: milliseconds that loading takes longer; `loseInRun`: every how many runs it is lost; `hangInRun`: after how many
+// it never answers again. A page orders losses through the channel 'fake rungs'.
 import '/linnet/engine_worker.js';
 
 const behaviours = JSON.parse(decodeURIComponent(self.location.pathname.split('/')[2]));
@@ -68,7 +69,7 @@ self.postMessage = (message, transfer) => {
   if (lost) return;
   if (message.type === 'reply' && message.value.timing) {
     const { value } = message;
-    if (how.run !== undefined) value.timing.run = how.run;
+    if (how.run !== undefined) value.timing.run = how.run + (value.timing.preparedOn === 'gpu' ? (how.prepare ?? 0) : 0);
     for (const buffer of value.outputs) {
       const values = new Float32Array(buffer);
       if (how.off) values[0] += how.off;

@@ -77,8 +77,8 @@ struct OpenSession {
 struct OpenGraph {
   Graph graph;
   std::vector<u32> words;
-  std::vector<ptr> constants;
   std::vector<u32> constant_bytes;
+  Buffer constant;  // that the host reads
   std::vector<PlanNode> nodes;
   std::vector<NodeInfo> node_infos;
   GraphInfo info;
@@ -155,7 +155,6 @@ Result<ptr> find_shard_room(u32 handle, u32 shard) {
 
 Result<u32> count_filled(u32 handle, u32 shard, u32 bytes) {
   TRY_ASSIGN(OpenModel * model, find_model(handle));
-  // Decoding changes them.
   if (bytes <= model->room.bytes) model->digest.add({at<const std::byte>(model->room.data), bytes});
   model->info.digest_low = static_cast<u32>(model->digest.value());
   model->info.digest_high = static_cast<u32>(model->digest.value() >> 32);
@@ -269,7 +268,6 @@ Result<u32> open_graph(u32 model, const CompileSpec& spec) {
   open->words = flatten_graph(graph);
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     const Tensor& constant = graph.value(id).constant;
-    open->constants.push_back(constant.empty() ? 0 : address(constant.data()));
     open->constant_bytes.push_back(constant.empty() ? 0 : static_cast<u32>(constant.bytes()));
   }
   for (const Node& node : graph.nodes()) open->nodes.push_back(plan_node(graph, node));
@@ -277,12 +275,22 @@ Result<u32> open_graph(u32 model, const CompileSpec& spec) {
   open->info = {.macs = 0,
                 .words = address(open->words.data()),
                 .word_count = static_cast<u32>(open->words.size()),
-                .constants = address(open->constants.data()),
                 .constant_bytes = address(open->constant_bytes.data()),
                 .nodes = address(open->node_infos.data()),
                 .node_count = static_cast<u32>(open->node_infos.size())};
   for (const Node& node : graph.nodes()) open->info.macs += static_cast<f64>(node_macs(graph, node));
   return state.handles.add(std::make_unique<Object>(Object{nullptr, nullptr, std::move(open)}));
+}
+
+Result<ptr> find_constant(u32 handle, u32 value) {
+  TRY_ASSIGN(OpenGraph * open, find_graph(handle));
+  if (value >= open->constant_bytes.size() || open->constant_bytes[value] == 0)
+    return fail(ErrorCode::InvalidArgument, "value %u of the graph has no elements", value);
+  Tensor constant = open->graph.value(value).constant;
+  if (!constant.is_lazy()) return address(constant.data());
+  open->constant = {};
+  TRY_ASSIGN(open->constant, constant.take());
+  return address(open->constant.data());
 }
 
 Result<u32> compile_nodes(u32 handle, u32 first, u32 last) {
@@ -424,6 +432,10 @@ u32 linnet_graph_open(u32 model, ptr compile_spec) {
 ptr linnet_graph_info(u32 graph) {
   const Result<OpenGraph*> open = find_graph(graph);
   return open ? address(&(*open)->info) : keep(open.error());
+}
+
+ptr linnet_graph_constant(u32 graph, u32 value) {
+  return given(find_constant(graph, value));
 }
 
 u32 linnet_graph_session(u32 graph, u32 first, u32 last) {

@@ -54,6 +54,9 @@ class Distillation {
         targets_(std::move(targets)) {}
 
   Result<void> run() {
+    // Threads read them.
+    for (ValueId id = 0; id < changed_.value_count(); ++id)
+      if (changed_.value(id).is_constant()) TRY(changed_.value(id).constant.prepare());
     const size_t workers = std::clamp<size_t>(static_cast<size_t>(options_.threads), 1, kLanes);
     const Value& input = original_.value(original_.inputs[0].value);
     std::vector<ValueId> wanted;

@@ -187,9 +187,10 @@ Result<void> read_value(Reader& reader, FlatGraph& flat) {
   TRY_ASSIGN(const Shape shape, Shape::make(dims, dtype, "a value"));
   char name[16];
   format_text(name, "%zu", flat.constants.size());
-  flat.constants.push_back(is_constant ? std::make_shared<Buffer>() : nullptr);
+  const auto elements = is_constant ? std::make_shared<Tensor::Elements>() : nullptr;
+  flat.constants.emplace_back(elements, is_constant ? &elements->buffer : nullptr);
   if (is_constant)
-    flat.graph.add_constant(name, Tensor(dtype, shape, flat.constants.back()));
+    flat.graph.add_constant(name, Tensor(dtype, shape, elements));
   else
     flat.graph.add_input(name, dtype, shape);
   return {};

@@ -14,6 +14,21 @@
 
 namespace linnet::testing {
 
+// What `compute` gives, a function () -> Result<Buffer>.
+template <class Compute>
+class Computed final : public Tensor::Source {
+ public:
+  explicit Computed(Compute compute) : compute_(std::move(compute)) {}
+  Result<Buffer> elements() const override { return compute_(); }
+
+ private:
+  Compute compute_;
+};
+template <class Compute>
+Tensor lazy_tensor(DType dtype, const Shape& shape, Compute compute) {
+  return Tensor::lazy(dtype, shape, std::make_unique<Computed<Compute>>(std::move(compute)));
+}
+
 template <class T>
 std::string error_of(const Result<T>& result) {
   if (result) return "no error";

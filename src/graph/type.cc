@@ -106,26 +106,47 @@ Result<Shape> broadcast_shapes(const Shape& a, const Shape& b, std::string_view 
 Result<Tensor> Tensor::zeros(DType dtype, const Shape& shape) {
   TRY_ASSIGN(Buffer buffer, Buffer::allocate(static_cast<uint64_t>(shape.elements()) * dtype_size(dtype)));
   if (buffer.size() > 0) std::memset(buffer.data(), 0, buffer.size());
-  return Tensor(dtype, shape, std::make_shared<Buffer>(std::move(buffer)));
+  return Tensor(dtype, shape, std::move(buffer));
 }
 
 Result<Tensor> Tensor::of_f32(const Shape& shape, std::span<const float> values) {
   CHECK(static_cast<int64_t>(values.size()) == shape.elements());
   TRY_ASSIGN(Buffer buffer, Buffer::copy_of(std::as_bytes(values)));
-  return Tensor(DType::F32, shape, std::make_shared<Buffer>(std::move(buffer)));
+  return Tensor(DType::F32, shape, std::move(buffer));
 }
 
 Result<Tensor> Tensor::of_i32(const Shape& shape, std::span<const int32_t> values) {
   CHECK(static_cast<int64_t>(values.size()) == shape.elements());
   TRY_ASSIGN(Buffer buffer, Buffer::copy_of(std::as_bytes(values)));
-  return Tensor(DType::I32, shape, std::make_shared<Buffer>(std::move(buffer)));
+  return Tensor(DType::I32, shape, std::move(buffer));
 }
 
-std::optional<Buffer> Tensor::take_buffer() {
-  if (buffer_ == nullptr || !is_alone()) return std::nullopt;
-  Buffer taken = std::move(*buffer_);
-  buffer_.reset();
-  return taken;
+Tensor::Tensor(DType dtype, const Shape& shape, Buffer buffer)
+    : Tensor(dtype, shape, std::make_shared<Elements>(std::move(buffer), nullptr)) {}
+
+Tensor Tensor::lazy(DType dtype, const Shape& shape, std::unique_ptr<const Source> source) {
+  Tensor tensor(dtype, shape, Buffer());
+  tensor.elements_->source = std::move(source);
+  return tensor;
+}
+
+Result<void> Tensor::prepare() const {
+  if (!is_lazy()) return {};
+  TRY_ASSIGN(elements_->buffer, elements_->source->elements());
+  elements_->source = nullptr;
+  return {};
+}
+
+const std::byte* Tensor::data() const {
+  CHECK(prepare());
+  return elements_->buffer.data();
+}
+
+Result<Buffer> Tensor::take() {
+  const std::shared_ptr<Elements> elements = std::move(elements_);
+  if (elements->source != nullptr) return elements->source->elements();
+  if (elements.use_count() > 1) return Buffer::copy_of({elements->buffer.data(), bytes()});
+  return std::move(elements->buffer);
 }
 
 double element_as_double(DType dtype, const std::byte* data, int64_t index) {

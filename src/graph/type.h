@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -80,29 +79,48 @@ struct TensorView {
   size_t bytes() const { return static_cast<size_t>(elements()) * dtype_size(dtype); }
 };
 
-// A constant: shared, immutable, row-major.
+// A constant: shared, immutable, row-major. It may be lazy: what its elements are made of, such as stored
+// weights of half the size, is kept until they are first read.
 class Tensor {
  public:
+  // What elements are made of.
+  class Source {
+   public:
+    virtual ~Source() = default;
+    // As often as it is called. Fails with OutOfMemory.
+    virtual Result<Buffer> elements() const = 0;
+  };
+  struct Elements {
+    Buffer buffer;                         // at least the shape's elements
+    std::unique_ptr<const Source> source;  // or this, as long as they are to be computed
+  };
+
   Tensor() = default;
-  // `buffer` holds at least the shape's elements.
-  Tensor(DType dtype, const Shape& shape, std::shared_ptr<Buffer> buffer)
-      : dtype_(dtype), shape_(shape), buffer_(std::move(buffer)) {}
+  Tensor(DType dtype, const Shape& shape, std::shared_ptr<Elements> elements)
+      : dtype_(dtype), shape_(shape), elements_(std::move(elements)) {}
+  Tensor(DType dtype, const Shape& shape, Buffer buffer);
+  static Tensor lazy(DType dtype, const Shape& shape, std::unique_ptr<const Source> source);
   // A zeroed tensor to fill through `mutable_data` before it is shared.
   static Result<Tensor> zeros(DType dtype, const Shape& shape);
   static Result<Tensor> of_f32(const Shape& shape, std::span<const float> values);
   static Result<Tensor> of_i32(const Shape& shape, std::span<const int32_t> values);
 
-  bool empty() const { return buffer_ == nullptr; }
+  bool empty() const { return elements_ == nullptr; }
+  bool is_lazy() const { return !empty() && elements_->source != nullptr; }
+  // Computes the elements of a lazy tensor, for all that share it. Who reads elements without this risks a
+  // CHECK where there is no memory.
+  Result<void> prepare() const;
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   size_t bytes() const { return static_cast<size_t>(shape_.elements()) * dtype_size(dtype_); }
-  const std::byte* data() const { return buffer_->data(); }
+  const std::byte* data() const;
   // Nobody else holds these bytes.
-  bool is_alone() const { return buffer_.use_count() == 1; }
+  bool is_alone() const { return elements_.use_count() == 1; }
   // Only for who made the tensor, before anybody else holds it, and while it is alone.
-  std::byte* mutable_data() { return buffer_->data(); }
-  // The memory itself, and the tensor is empty; nothing where others hold it too.
-  std::optional<Buffer> take_buffer();
+  std::byte* mutable_data() { return const_cast<std::byte*>(data()); }
+  // The elements in memory of their own, and the tensor is empty: its own where nobody else holds it, else a
+  // copy. A lazy one's are computed, and those who share it still have to. Fails with OutOfMemory.
+  Result<Buffer> take();
   template <class T>
   const T* as() const {
     return reinterpret_cast<const T*>(data());
@@ -118,7 +136,7 @@ class Tensor {
  private:
   DType dtype_ = DType::F32;
   Shape shape_;
-  std::shared_ptr<Buffer> buffer_;
+  std::shared_ptr<Elements> elements_;
 };
 
 }  // namespace linnet

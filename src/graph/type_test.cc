@@ -10,6 +10,7 @@ namespace linnet {
 namespace {
 
 using testing::error_of;
+using testing::lazy_tensor;
 
 Result<Shape> make(std::vector<int64_t> dims, DType dtype = DType::F32) {
   return Shape::make(dims, dtype, "x");
@@ -127,6 +128,45 @@ TEST(Tensor, HoldsAndSharesElements) {
   const Tensor copy = *tensor;
   EXPECT_EQ(copy.data(), tensor->data());
   EXPECT_EQ(Tensor::zeros(DType::F16, {3})->at(2), 0);
+}
+
+TEST(Tensor, LazyElementsAreComputedOnce) {
+  int computed = 0;
+  const auto compute = [&]() -> Result<Buffer> {
+    ++computed;
+    const float values[] = {1, 2, 3};
+    return Buffer::copy_of(std::as_bytes(std::span(values)));
+  };
+  Tensor tensor = lazy_tensor(DType::F32, {3}, compute);
+  Tensor other = tensor;
+  EXPECT_TRUE(tensor.is_lazy());
+  EXPECT_FALSE(tensor.empty());
+  EXPECT_EQ(tensor.bytes(), 12u);
+  EXPECT_EQ(computed, 0);
+  // Taking leaves the others what they had.
+  const auto taken = other.take();
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(reinterpret_cast<const float*>(taken->data())[2], 3);
+  EXPECT_TRUE(other.empty());
+  EXPECT_TRUE(tensor.is_lazy());
+  other = tensor;
+  EXPECT_EQ(tensor.at(1), 2);
+  EXPECT_FALSE(other.is_lazy());
+  EXPECT_EQ(other.data(), tensor.data());
+  EXPECT_EQ(computed, 2);
+  // Shared elements are copied, others handed over.
+  const std::byte* data = tensor.data();
+  EXPECT_NE(other.take()->data(), data);
+  EXPECT_EQ(tensor.take()->data(), data);
+  EXPECT_EQ(computed, 2);
+}
+
+TEST(Tensor, LazyElementsMayFindNoMemory) {
+  const auto none = []() -> Result<Buffer> { return fail(ErrorCode::OutOfMemory, "none"); };
+  Tensor tensor = lazy_tensor(DType::F32, {3}, none);
+  EXPECT_FALSE(tensor.prepare());
+  EXPECT_TRUE(tensor.is_lazy());
+  EXPECT_FALSE(tensor.take());
 }
 
 }  // namespace

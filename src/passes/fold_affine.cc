@@ -49,6 +49,7 @@ bool weights_layout(const Graph& graph, const Node& node, ChannelLayout* layout)
 Result<ValueId> scaled(Graph& graph, ValueId id, const ChannelLayout& layout, const std::vector<float>& scale,
                        bool single_use) {
   Tensor source = single_use ? std::exchange(graph.value(id).constant, {}) : graph.value(id).constant;
+  TRY(source.prepare());
   Tensor result = source.is_alone() ? std::move(source) : Tensor();
   if (result.empty()) {
     TRY_ASSIGN(result, Tensor::zeros(DType::F32, source.shape()));

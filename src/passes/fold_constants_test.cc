@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "passes/test_pass.h"
 
 namespace linnet {
@@ -22,6 +24,50 @@ const %negated: f32[2] = [-11, -22]
 output %y
 )",
               2);
+}
+
+TEST(FoldConstants, LeavesStoredWeightsUntilTheyAreRead) {
+  Graph graph = parse(R"(
+input %x: f32[2,3]
+const %codes: f32[2,3] = [1, 2, 3, 4, 5, 6]
+const %scale: f32[3] = [1, 10, 100]
+%w = elementwise(%codes, %scale) {expr=mul($0, $1)}
+%n = elementwise(%w) {expr=neg($0)}
+%y = elementwise(%x, %n) {expr=add($0, $1)}
+output %y
+)");
+  Value& codes = graph.value(graph.find_value("codes"));
+  Tensor stored = codes.constant;
+  int computed = 0;
+  codes.constant = lazy_tensor(DType::F32, codes.shape, [stored, &computed]() -> Result<Buffer> {
+    ++computed;
+    return Tensor(stored).take();
+  });
+  const auto folded = fold_constants(graph);
+  ASSERT_TRUE(folded) << error_of(folded);
+  EXPECT_EQ(*folded, 2);
+  EXPECT_EQ(computed, 0);
+  const Tensor weights = graph.value(graph.find_value("n")).constant;
+  EXPECT_TRUE(weights.is_lazy());
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(weights.at(i), -(i + 1) * std::pow(10, i % 3));
+  EXPECT_EQ(computed, 1);
+}
+
+// Each that waits computes the one before: as many as a model may have would take all of the stack.
+TEST(FoldConstants, FoldsChainsOfAnyLength) {
+  std::string text = "const %n0: f32[2] = [1, 2]\n";
+  constexpr int kNodes = 50001;
+  for (int i = 1; i <= kNodes; ++i)
+    text += "%n" + std::to_string(i) + " = elementwise(%n" + std::to_string(i - 1) + ") {expr=neg($0)}\n";
+  Graph graph = parse(text + "output %n" + std::to_string(kNodes));
+  Value& first = graph.value(graph.find_value("n0"));
+  const Tensor stored = first.constant;
+  first.constant = lazy_tensor(DType::F32, first.shape, [stored] { return Tensor(stored).take(); });
+  const auto folded = fold_constants(graph);
+  ASSERT_TRUE(folded) << error_of(folded);
+  const Tensor last = graph.value(graph.outputs[0].value).constant;
+  EXPECT_EQ(last.at(0), -1);
+  EXPECT_EQ(last.at(1), -2);
 }
 
 TEST(FoldConstants, MayFoldAnOutput) {

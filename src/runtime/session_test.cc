@@ -56,6 +56,30 @@ TEST(Session, GivesTheReferencesResults) {
   }
 }
 
+TEST(Session, PacksConstantsThatAreComputedThen) {
+  Graph graph = parse(kNetwork);
+  const Values inputs = random_inputs(graph);
+  const auto expected = compile(graph);
+  int waiting = 0;
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    Value& value = graph.value(id);
+    if (!value.is_constant()) continue;
+    value.constant = lazy_tensor(value.dtype, value.shape, [tensor = value.constant, &waiting] {
+      --waiting;
+      return Tensor(tensor).take();
+    });
+    ++waiting;
+  }
+  const auto session = compile(graph);
+  ASSERT_NE(session, nullptr);
+  EXPECT_EQ(waiting, 0);
+  feed(*expected, inputs);
+  feed(*session, inputs);
+  expected->run();
+  session->run();
+  EXPECT_EQ(output_bytes(*session), output_bytes(*expected));
+}
+
 // Threads share units, never a sum: the bits are the same.
 TEST(SessionThreads, GiveTheSameBits) {
   const Graph graph = parse(kNetwork);

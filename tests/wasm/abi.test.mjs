@@ -180,11 +180,16 @@ describe('the module', { skip }, () => {
       const engine = await Engine.create(load(), false);
       const folder = join(modelsFolder, name);
       const { handle, description } = engine.openModel(readFileSync(join(folder, 'model.json')));
+      const before = engine.heap().liveBytes;
       description.shards.forEach((path, i) => {
         engine.writeShard(handle, i, readFileSync(join(folder, path)));
         engine.endShard(handle, i);
       });
+      // Weights stay as they are stored.
+      const { weightsBytes } = description;
+      const read = engine.heap().liveBytes - before;
       const { description: session } = engine.compile(handle, 1, 1, {});
+      assert.ok(read < 1.15 * weightsBytes, `${read} bytes are held of files of ${weightsBytes}`);
       const ratio = engine.heap().peakBytes / session.resident;
       assert.ok(ratio < 1.1, `the heap's peak is ${ratio} times weights, arena and plan`);
     });

@@ -1,6 +1,7 @@
 #include "backends/cpu/lower.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "backends/cpu/epilogue.h"
 #include "backends/cpu/lower/gemm_step.h"
@@ -71,12 +72,7 @@ Ref Lowering::ref(ValueId id) {
   if (!refs_[id].is_none()) return refs_[id];
   const Tensor& constant = graph_.value(id).constant;
   CHECK(!constant.empty());
-  refs_[id] = add_weights(
-      constant.bytes(), constant,
-      [](const Tensor& source, std::byte* to) {
-        if (source.bytes() > 0) std::memcpy(to, source.data(), source.bytes());
-      },
-      [](std::byte*) {});
+  refs_[id] = add_weights(constant.bytes(), constant, {}, [](std::byte*) {});
   return refs_[id];
 }
 
@@ -236,22 +232,24 @@ Result<void> Lowering::pack() {
     return fail(ErrorCode::TooLarge, "the weights take %llu bytes, at most %llu are possible",
                 static_cast<unsigned long long>(weights_bytes_),
                 static_cast<unsigned long long>(kMaxArenaBytes));
-  plan_.weights.reserve(tasks_.size());
-  for (PackTask& task : tasks_) {
-    TRY_ASSIGN(Buffer packed, run_task(std::move(task)));
-    plan_.weights.push_back(std::move(packed));
-  }
+  plan_.weights.resize(tasks_.size());
+  // Large ones first: what is packed in more bytes than it was stored in then fits where larger ones were.
+  for (int bits = 64; bits >= 0; --bits)
+    for (size_t i = 0; i < tasks_.size(); ++i) {
+      if (static_cast<int>(std::bit_width(tasks_[i].bytes)) != bits) continue;
+      TRY_ASSIGN(plan_.weights[i], run_task(std::move(tasks_[i])));
+    }
   return {};
 }
 
 // The source goes with the task.
 Result<Buffer> Lowering::run_task(PackTask task) {
   if (task.rearrange && task.source.bytes() == task.bytes) {
-    if (std::optional<Buffer> alone = task.source.take_buffer()) {
-      task.rearrange(alone->data());
-      return std::move(*alone);
-    }
+    TRY_ASSIGN(Buffer own, task.source.take());
+    task.rearrange(own.data());
+    return own;
   }
+  if (!task.source.empty()) TRY(task.source.prepare());
   TRY_ASSIGN(Buffer packed, Buffer::allocate(task.bytes));
   std::memset(packed.data(), 0, packed.size());
   task.fill(task.source, packed.data());

@@ -29,8 +29,8 @@ class Lowering {
   // `bytes` of weights, zeros until `fill` writes them. It is called once, after the graph has let its
   // constants go.
   Ref add_weights(uint64_t bytes, std::function<void(std::byte*)> fill);
-  // The same of `source`, which `rearrange` can also turn into the packed form where it lies: that happens
-  // when nothing else holds the source by then, and it has `bytes` bytes.
+  // The same of `source`, which `rearrange` can also turn into the packed form where it lies, if that has as
+  // many bytes: so a source that nothing else holds by then is never in memory twice.
   Ref add_weights(uint64_t bytes, Tensor source, std::function<void(const Tensor&, std::byte*)> fill,
                   std::function<void(std::byte*)> rearrange);
   // f32 zeros, as many as one row of any convolution's window has: what its taps outside the input read.

@@ -214,13 +214,11 @@ Result<std::span<std::byte>> Weights::shard_room(size_t index) {
     return fail(ErrorCode::WrongSize, "%s more than the %llu bytes that the manifest's weights take",
                 files_hold(group).c_str(), static_cast<unsigned long long>(group.bytes));
   Weight& weight = weights_[next_weight_];
-  if (weight.tensor.empty()) {
-    TRY_ASSIGN(Buffer buffer,
-               Buffer::allocate(static_cast<uint64_t>(weight.shape.elements()) * dtype_size(weight.dtype)));
-    weight.tensor = Tensor(weight.dtype, weight.shape, std::make_shared<Buffer>(std::move(buffer)));
+  if (weight.stored == nullptr) {
+    TRY_ASSIGN(Buffer buffer, Buffer::allocate(weight.bytes));
+    weight.stored = std::make_shared<Buffer>(std::move(buffer));
   }
-  return std::span(weight.tensor.mutable_data(), weight.tensor.bytes())
-      .last(static_cast<size_t>(weight.bytes - next_byte_));
+  return weight.stored->bytes().subspan(static_cast<size_t>(next_byte_));
 }
 
 Result<void> Weights::shard_filled(size_t index, size_t bytes) {
@@ -258,8 +256,8 @@ Result<void> Weights::check_complete() const {
 
 void Weights::release() {
   for (Weight& weight : weights_) {
+    weight.stored = {};
     weight.tensor = {};
-    weight.decoded = false;
   }
   next_shard_ = next_weight_ = 0;
   next_byte_ = 0;
@@ -278,58 +276,43 @@ size_t Weights::find_suffix(std::string_view suffix) const {
   return found;
 }
 
-// From the last bytes of the tensor to all of it. An element is stored in no more bytes than it takes
-// decoded, so that going forward never writes over what has yet to be read.
-void Weights::decode(Weight& weight) {
-  const auto count = static_cast<size_t>(weight.shape.elements());
-  std::byte* const to = weight.tensor.mutable_data();
-  const std::byte* const from = to + weight.tensor.bytes() - weight.bytes;
-  const auto each = [&](auto load) {
-    using Element = decltype(load(size_t{0}));
-    for (size_t i = 0; i < count; ++i) {
-      const Element element = load(i);
-      std::memcpy(to + i * sizeof element, &element, sizeof element);
-    }
-  };
-  const auto stored = [&](size_t i) {
-    return weight.storage == Storage::Quantised16 ? static_cast<double>(load_u16(from + 2 * i))
-                                                  : static_cast<double>(static_cast<uint8_t>(from[i]));
-  };
-  switch (weight.storage) {
-    case Storage::Float32:
-    case Storage::Int32:
-      break;
-    case Storage::Bool:
-      each([&](size_t i) { return static_cast<uint8_t>(from[i] != std::byte{0}); });
-      break;
-    case Storage::Uint8:
-      each([&](size_t i) { return int32_t{static_cast<uint8_t>(from[i])}; });
-      break;
-    case Storage::Float16:
-      each([&](size_t i) { return half_to_float(load_u16(from + 2 * i)); });
-      break;
-    case Storage::Quantised8:
-    case Storage::Quantised16:
-      if (weight.dtype == DType::F32) {
-        each([&](size_t i) { return static_cast<float>(stored(i) * weight.scale + weight.min); });
-        break;
+class Weights::Decoder final : public Tensor::Source {
+ public:
+  explicit Decoder(const Weight& weight) : weight_(weight) {}
+
+  Result<Buffer> elements() const override {
+    const auto count = weight_.shape.elements();
+    const std::byte* from = weight_.stored->data();
+    TRY_ASSIGN(Buffer buffer, Buffer::allocate(static_cast<uint64_t>(count) * dtype_size(weight_.dtype)));
+    for (int64_t i = 0; i < count; ++i, from += stored_size(weight_.storage)) {
+      double value = static_cast<uint8_t>(*from);
+      if (weight_.storage == Storage::Float16) {
+        value = static_cast<double>(half_to_float(load_u16(from)));
+      } else if (weight_.storage >= Storage::Quantised8) {
+        if (weight_.storage == Storage::Quantised16) value = load_u16(from);
+        value = value * weight_.scale + weight_.min;
+        if (weight_.dtype == DType::I32) value = std::floor(value + 0.5);
       }
-      each([&](size_t i) {
-        const double whole = std::floor(stored(i) * weight.scale + weight.min + 0.5);
-        return static_cast<int32_t>(std::fmin(std::fmax(whole, double{INT32_MIN}), double{INT32_MAX}));
-      });
-      break;
+      store_double(weight_.dtype, buffer.data(), i, value);
+    }
+    return buffer;
   }
-}
+
+ private:
+  const Weight weight_;
+};
 
 Result<Tensor> Weights::tensor(size_t position) {
   Weight& weight = weights_[position];
-  if (weight.tensor.empty()) {
+  if (!weight.tensor.empty()) return weight.tensor;
+  if (weight.stored == nullptr) {
     TRY_ASSIGN(weight.tensor, Tensor::zeros(weight.dtype, weight.shape));
-  } else if (!weight.decoded) {
-    decode(weight);
+  } else if (weight.storage == Storage::Float32 || weight.storage == Storage::Int32) {
+    weight.tensor = Tensor(weight.dtype, weight.shape, std::move(*weight.stored));
+  } else {
+    weight.tensor = Tensor::lazy(weight.dtype, weight.shape, std::make_unique<Decoder>(weight));
   }
-  weight.decoded = true;
+  weight.stored = {};
   return weight.tensor;
 }
 

@@ -1,6 +1,7 @@
 // The weights manifest of model.json and the weight files (shards) that it describes.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,10 +29,10 @@ class Weights {
   uint64_t bytes() const { return bytes_; }
   std::vector<WeightBytes> by_type() const;
 
-  // The bytes of all shards, one after the other. Every weight gets memory of its own, with space for its
-  // values in the type that `tensor` gives. `shard_room` is where the next bytes of shard `index` go, at
-  // least one; WrongSize when the manifest has no more. `shard_filled` counts bytes written there.
-  // `shard_end` ends the shard, and WrongSize if it is the last of its group and too short.
+  // The bytes of all shards, one after the other. Every weight gets memory of its own. `shard_room` is where
+  // the next bytes of shard `index` go, at least one; WrongSize when the manifest has no more. `shard_filled`
+  // counts bytes written there. `shard_end` ends the shard, and WrongSize if it is the last of its group and
+  // too short.
   Result<std::span<std::byte>> shard_room(size_t index);
   Result<void> shard_filled(size_t index, size_t bytes);
   Result<void> shard_end(size_t index);
@@ -44,8 +45,8 @@ class Weights {
   size_t find(std::string_view name) const { return index_.find(name); }
   // The position of the only weight whose name ends in `/suffix`, or SIZE_MAX.
   size_t find_suffix(std::string_view suffix) const;
-  // The weight's values: float32 (quantised ones dequantised), int32 or bool, which the first call makes of
-  // the stored bytes in place. Good once all shards have come.
+  // The weight's values: float32 (quantised ones dequantised), int32 or bool. Those that are stored in fewer
+  // bytes stay so until they are read. Good once all shards have come.
   Result<Tensor> tensor(size_t position);
 
  private:
@@ -56,10 +57,10 @@ class Weights {
     DType dtype;
     Storage storage;
     Shape shape;
-    double scale, min;   // of the quantised: value = stored * scale + min
-    uint64_t bytes;      // stored
-    Tensor tensor = {};  // the stored bytes at its end, until they are decoded
-    bool decoded = false;
+    double scale, min;  // of the quantised: value = stored * scale + min
+    uint64_t bytes;     // stored
+    std::shared_ptr<Buffer> stored = nullptr;
+    Tensor tensor = {};
   };
   struct Shard {
     std::string_view path;
@@ -80,7 +81,7 @@ class Weights {
   Result<void> check_turn(size_t index) const;
   // "'a.bin' to 'b.bin' hold", for messages.
   std::string files_hold(const Group& group) const;
-  static void decode(Weight& weight);
+  class Decoder;
 
   std::vector<Weight> weights_;
   std::vector<Shard> shards_;

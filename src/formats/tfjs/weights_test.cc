@@ -143,6 +143,25 @@ TEST(Weights, GivesTheMemoryThatItWasWrittenTo) {
             "missing weight: the weight file 'w' has not been given");
 }
 
+TEST(Weights, KeepsSmallFormsUntilTheyAreRead) {
+  auto parsed = parse(group("\"w\"", R"({"name":"a","shape":[3],"dtype":"float16"},
+      {"name":"b","shape":[2],"dtype":"float32","quantization":{"dtype":"uint8","scale":0.5,"min":-1}})"));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  EXPECT_EQ(parsed->weights.shard_room(0)->size(), 6u);
+  ASSERT_TRUE(set(parsed->weights, 0, bytes_of<uint16_t>({0x3c00, 0x4000, 0}) + bytes_of<uint8_t>({0, 7})));
+  auto a = parsed->weights.tensor(0);
+  const auto b = parsed->weights.tensor(1);
+  EXPECT_TRUE(a->is_lazy());
+  EXPECT_TRUE(b->is_lazy());
+  parsed->weights.release();
+  EXPECT_EQ(b->at(1), 2.5);
+  EXPECT_FALSE(b->is_lazy());
+  EXPECT_EQ(b->at(0), -1);
+  const auto buffer = a->take();
+  ASSERT_TRUE(buffer);
+  EXPECT_EQ(reinterpret_cast<const float*>(buffer->data())[1], 2);
+}
+
 TEST(Weights, TakesShardsInTheirOrderOnly) {
   auto parsed = parse(group(R"("s1","s2")", R"({"name":"a","shape":[2],"dtype":"float32"})"));
   ASSERT_TRUE(parsed) << error_of(parsed);

@@ -200,8 +200,9 @@ export class Engine {
       words: this.bytes.subarray(words, words + 4 * this.#u32(info + GraphInfo.word_count)),
       nodes: this.#nodes(this.#u32(info + GraphInfo.nodes), this.#u32(info + GraphInfo.node_count)),
       constant: (value) => {
-        const address = this.#u32(this.#u32(info + GraphInfo.constants) + 4 * value);
-        return this.bytes.subarray(address, address + this.#u32(this.#u32(info + GraphInfo.constant_bytes) + 4 * value));
+        const bytes = this.#u32(this.#u32(info + GraphInfo.constant_bytes) + 4 * value);
+        const address = bytes && this.#must((e) => e.graph_constant(handle, value));
+        return this.bytes.subarray(address, address + bytes);
       },
     };
   }

@@ -117,11 +117,12 @@ void emit_gemm(Lowering& lowering, GemmParams params, const Node& node, ValueId 
   params.bias = pack_bias(lowering, bias, columns, panels * kColumns);
   const auto fill = [=](const Tensor& tensor, std::byte* to) {
     float* out = reinterpret_cast<float*>(to);
+    const float* from = tensor.as<float>();
     for (uint32_t panel = 0; panel < panels; ++panel)
       for (uint32_t tap = 0; tap < taps; ++tap)
         for (uint32_t channel = 0; channel < channels; ++channel, out += kColumns)
           for (uint32_t i = 0; i < kColumns && panel * kColumns + i < columns; ++i)
-            out[i] = weight_at(tensor.as<float>(), tap, channel, panel * kColumns + i);
+            out[i] = weight_at(from, tap, channel, panel * kColumns + i);
   };
   std::function<void(std::byte*)> rearrange;
   if (row_major && columns % kColumns == 0)

@@ -202,9 +202,8 @@ constexpr NamedTarget kTargets[] = {
     {"webgpu-software", {.api = gpu::Api::WebGpu, .software = true, .min_subgroup = 4, .max_subgroup = 4}},
     {"webgpu-hardware", {.api = gpu::Api::WebGpu, .min_subgroup = 4, .max_subgroup = 128}},
     {"webgpu-f16", {.api = gpu::Api::WebGpu, .software = true, .f16 = true}},
-    {"webgl2-software", {.api = gpu::Api::WebGl2, .software = true}},
-    {"webgl2-hardware", {.api = gpu::Api::WebGl2}},
-    {"webgl2-f16", {.api = gpu::Api::WebGl2, .software = true, .f16 = true}},
+    {"webgl2-f32", {.api = gpu::Api::WebGl2}},
+    {"webgl2-f16", {.api = gpu::Api::WebGl2, .f16 = true}},
     {"webgpu-f16-arithmetic", {.api = gpu::Api::WebGpu, .f16 = true, .f16_arithmetic = true}},
 };
 

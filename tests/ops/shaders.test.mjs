@@ -12,7 +12,7 @@ import { execute, sourceText } from '../differential/linnet.mjs';
 
 const targets = {
   wgsl: ['webgpu-software', 'webgpu-hardware', 'webgpu-f16', 'webgpu-f16-arithmetic'],
-  glsl: ['webgl2-software', 'webgl2-hardware', 'webgl2-f16'],
+  glsl: ['webgl2-f32', 'webgl2-f16'],
 };
 const folder = mkdtempSync(join(tmpdir(), 'linnet-shaders-'));
 // Each text, and whose it is first.

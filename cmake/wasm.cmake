@@ -82,24 +82,20 @@ if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
   ship(linnet-live)
 endif()
 
-# linnet-gpu.wasm: compiles graphs that the engine hands over for GPUs. It has neither formats nor passes nor kernels.
-if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
-  add_executable(linnet-gpu src/abi/abort.cc src/abi/gpu_exports.cc src/abi/heap.cc)
-  target_link_libraries(linnet-gpu PRIVATE linnet_engine)
-  target_link_options(linnet-gpu PRIVATE
-    -mexec-model=reactor -Wl,--stack-first,-z,stack-size=1048576
+# Further modules, each of exports and what they need of the engine.
+function(add_module target stack_bytes)
+  add_executable(${target} src/abi/abort.cc src/abi/heap.cc ${ARGN})
+  target_link_libraries(${target} PRIVATE linnet_engine)
+  target_link_options(${target} PRIVATE
+    -mexec-model=reactor -Wl,--stack-first,-z,stack-size=${stack_bytes}
     ${link_small})
-  ship(linnet-gpu)
-endif()
-
-# linnet-frames.wasm: what fills an input from images on WebGPU.
+  ship(${target})
+endfunction()
 if(NOT LINNET_WASM_RELAXED AND NOT LINNET_WASM_THREADS)
-  add_executable(linnet-frames src/abi/abort.cc src/abi/frame_exports.cc src/abi/heap.cc src/abi/image_spec.cc)
-  target_link_libraries(linnet-frames PRIVATE linnet_engine)
-  target_link_options(linnet-frames PRIVATE
-    -mexec-model=reactor -Wl,--stack-first,-z,stack-size=65536
-    ${link_small})
-  ship(linnet-frames)
+  # Compiles graphs that the engine hands over for GPUs. It has neither formats nor passes nor kernels.
+  add_module(linnet-gpu 1048576 src/abi/gpu_exports.cc)
+  # What fills an input from images on WebGPU.
+  add_module(linnet-frames 65536 src/abi/frame_exports.cc src/abi/image_spec.cc)
 endif()
 
 # The op suite as a WASI command. Only the ops' own files hold cases; theirs here come before the engine's.

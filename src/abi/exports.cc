@@ -11,6 +11,7 @@
 #include "abi/heap.h"
 #include "abi/image_spec.h"
 #include "abi/layout.h"
+#include "abi/memory.h"
 #include "base/digest.h"
 #include "base/handles.h"
 #include "formats/tfjs/tfjs_model.h"
@@ -32,19 +33,6 @@ static_assert(kDTypeF32 == u32(DType::F32) && kDTypeF16 == u32(DType::F16) && kD
 static_assert(kImageRgba == u32(PixelFormat::Rgba) && kImageI420 == u32(PixelFormat::I420) &&
               kImageNv12 == u32(PixelFormat::Nv12));
 static_assert(kMatrixBt601 == u32(YuvMatrix::Bt601) && kMatrixBt709 == u32(YuvMatrix::Bt709));
-
-ptr address(const void* memory) {
-  return reinterpret_cast<uintptr_t>(memory);
-}
-
-template <class T>
-T* at(ptr place) {
-  return reinterpret_cast<T*>(static_cast<uintptr_t>(place));
-}
-
-std::string_view text_at(ptr place, u32 bytes) {
-  return {at<const char>(place), bytes};
-}
 
 struct OpenModel {
   std::unique_ptr<TfjsModel> tfjs;

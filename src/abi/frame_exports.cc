@@ -6,6 +6,7 @@
 
 #include "abi/image_spec.h"
 #include "abi/layout.h"
+#include "abi/memory.h"
 #include "vision/frame_shader.h"
 #include "vision/frame_tables.h"
 
@@ -23,10 +24,6 @@ struct Frames {
 };
 
 [[clang::no_destroy]] Frames frames;
-
-ptr address(const void* memory) {
-  return reinterpret_cast<uintptr_t>(memory);
-}
 
 Result<u32> compile() {
   FrameSetup& setup = frames.setup;

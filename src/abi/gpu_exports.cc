@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "abi/layout.h"
+#include "abi/memory.h"
 #include "graph/flat.h"
 #include "graph/op_def.h"
 #include "runtime/compile_gpu.h"
@@ -42,10 +43,6 @@ struct OpenPlan {
 };
 
 [[clang::no_destroy]] OpenPlan open;
-
-ptr address(const void* memory) {
-  return reinterpret_cast<uintptr_t>(memory);
-}
 
 u32 keep(const Error& error) {
   open.error = error;

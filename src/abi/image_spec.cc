@@ -2,15 +2,9 @@
 
 #include <string_view>
 
+#include "abi/memory.h"
+
 namespace linnet::abi {
-
-namespace {
-
-std::string_view text_at(ptr place, u32 bytes) {
-  return {reinterpret_cast<const char*>(static_cast<uintptr_t>(place)), bytes};
-}
-
-}  // namespace
 
 Result<PreprocessSpec> preprocess_spec(const ImageSpec& image) {
   PreprocessSpec spec;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "abi/layout.h"
+#include "abi/memory.h"
 #include "live/ladder.h"
 #include "live/selftest.h"
 
@@ -41,10 +42,6 @@ struct Live {
 [[clang::no_destroy]] constinit Live live;
 // Apart, so that all the rest is zero and takes no room in the file.
 constinit uint64_t choice_key = kEmptyKey;
-
-ptr address(const void* memory) {
-  return reinterpret_cast<uintptr_t>(memory);
-}
 
 std::string_view given_text(u32 bytes) {
   return {live.text, std::min(bytes, kLiveTextBytes)};

@@ -23,15 +23,7 @@ after(async () => {
   await server.close();
 });
 
-// In the page, whose workers are all gone at the end.
-async function inPage(task, argument) {
-  const result = await page.evaluate(task, argument);
-  for (let i = 0; page.workers().length > 0 && i < 50; ++i) await page.waitForTimeout(100);
-  assert.equal(page.workers().length, 0, 'workers outlive their models');
-  assert.deepEqual(page.problems, []);
-  assert.deepEqual(await page.evaluate('violations'), []);
-  return result;
-}
+const inPage = (task, argument) => pages.inOpenPage(page, task, argument);
 
 for (const backend of ['wasm', 'webgpu', 'webgl2'])
   describe(`models beside each other on ${backend}`, () => {

@@ -51,14 +51,7 @@ function helpers() {
   };
 }
 
-async function inPage(task, argument) {
-  const result = await page.evaluate(task, argument);
-  for (let i = 0; page.workers().length > 0 && i < 50; ++i) await page.waitForTimeout(100);
-  assert.equal(page.workers().length, 0, 'workers outlive their models');
-  assert.deepEqual(page.problems, []);
-  assert.deepEqual(await page.evaluate('violations'), []);
-  return result;
-}
+const inPage = (task, argument) => pages.inOpenPage(page, task, argument);
 
 // Draws on a canvas without a context, and on a black one with a 2d context.
 const drawn = (backend, name, elements, options) =>

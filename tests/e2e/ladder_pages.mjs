@@ -64,6 +64,16 @@ export async function openPage(browser, server, context) {
   return page;
 }
 
+/** Runs `task` in an open page, which must be left without problems, and without workers. */
+export async function inOpenPage(page, task, argument) {
+  const result = await page.evaluate(task, argument);
+  for (let i = 0; page.workers().length > 0 && i < 50; ++i) await page.waitForTimeout(100);
+  assert.equal(page.workers().length, 0, 'workers outlive their models');
+  assert.deepEqual(page.problems, []);
+  assert.deepEqual(await page.evaluate('violations'), []);
+  return result;
+}
+
 /** Runs `task` in a page, which must be left without problems. */
 export async function inPage(browser, server, task, argument, context) {
   const page = await openPage(browser, server, context);

@@ -2,7 +2,7 @@
 // fixed text, whatever the model: the module that compiles models is long gone by then.
 import { LinnetError, toLinnetError } from '../errors.js';
 import type { KeptOutput } from '../gpu/host.js';
-import type { KeptTexture } from '../gpu/webgl2.js';
+import type { KeptTexture } from '../gpu/webgl2_replay.js';
 import type { KeptBuffer } from '../gpu/webgpu.js';
 import { arrayOver } from '../tensors.js';
 import type { DrawOptions, TensorInfo } from '../types.js';

@@ -1,0 +1,273 @@
+// Replays a plan on WebGL2: textures, programs and framebuffers are made once; a run binds and draws as the words say, and
+// reads back the outputs alone.
+import { LinnetError } from '../errors.js';
+import { Abi } from '../generated/abi.js';
+import type { GpuPlan } from './compiler.js';
+import type { CpuRunner, KeptOutput, Pack, Replay } from './host.js';
+import { check, type Gl, lostError, sleep } from './webgl2_context.js';
+import { type Elements, formatOf } from './webgl2_format.js';
+import { endPrograms, startPrograms, weightsUnit } from './webgl2_programs.js';
+import { Readback } from './webgl2_readback.js';
+import { copyRows, deleteSurface, fill, fillWeights, newSurface, newWeights, type Surface } from './webgl2_textures.js';
+
+// Not among the types.
+interface TimerQueries {
+  readonly TIME_ELAPSED_EXT: number;
+}
+
+/** A kept output in a texture of its own. */
+export interface KeptTexture extends KeptOutput {
+  readonly gl: Gl;
+  readonly surface: Surface;
+}
+
+export class WebGl2Replay implements Replay {
+  readonly #surfaces: readonly Surface[];
+  readonly #weights: WebGLTexture;
+  readonly #params: WebGLBuffer;
+  readonly #readback: Readback;
+  #programs: readonly WebGLProgram[] = [];
+  #shader = -1; // the number of the program in use
+  // What is bound, by unit.
+  readonly #bound = new Int32Array(weightsUnit);
+  // Bytes last uploaded, and the same memory as elements.
+  readonly #views = new Map<Uint8Array, Elements>();
+  readonly #timer: TimerQueries | null;
+
+  private constructor(
+    private readonly gl: Gl,
+    half: boolean,
+    private readonly plan: GpuPlan,
+    private readonly cpu: CpuRunner,
+  ) {
+    this.#surfaces = plan.textures.map((texture) => newSurface(gl, texture, formatOf(gl, texture.dtype, half)));
+    this.#weights = newWeights(gl, plan.weightsBytes);
+    this.#params = gl.createBuffer()!;
+    gl.bindBuffer(gl.UNIFORM_BUFFER, this.#params);
+    // Each draw sees as many bytes from its offset on, the last one too.
+    gl.bufferData(gl.UNIFORM_BUFFER, plan.params.length + plan.mostParamBytes, gl.STATIC_DRAW);
+    gl.bufferSubData(gl.UNIFORM_BUFFER, 0, plan.params);
+    const surfacesAt = (places: readonly number[]) => places.map((place) => this.#at(place));
+    this.#readback = new Readback(gl, [surfacesAt(plan.outputs.map(({ place }) => place)), ...plan.cpuParts.map(({ inputs }) => surfacesAt(inputs))]);
+    this.#timer = gl.getExtension('EXT_disjoint_timer_query_webgl2') as TimerQueries | null;
+  }
+
+  get waits(): boolean {
+    return !this.#timer;
+  }
+
+  /** Makes textures and programs, and fills the weights: shaders compile meanwhile, where the browser can do that. */
+  static async create(gl: Gl, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
+    // What other models on the context have left behind is not this one's.
+    while (gl.getError());
+    const replay = new WebGl2Replay(gl, half, plan, cpu);
+    try {
+      await replay.#prepare(pack);
+    } catch (error) {
+      replay.destroy();
+      throw error;
+    }
+    return replay;
+  }
+
+  async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null): Promise<void> {
+    const { gl, plan } = this;
+    if (gl.isContextLost()) throw lostError();
+    for (let i = 0; i < inputs.length; ++i) if (inputs[i]) this.#upload(plan.inputs[i]!.place, inputs[i]!);
+    this.#bindWeights();
+    const code = plan.words;
+    for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
+      if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) await this.#runOnCpu(code[at + 1]!);
+      else this.#draw(at);
+    }
+    if (!outputs) return gl.flush();
+    let bytes = 0;
+    for (const { place } of plan.outputs) bytes = this.#readback.copy(this.#at(place), bytes);
+    await this.#readback.finished();
+    bytes = 0;
+    for (let i = 0; i < outputs.length; ++i) bytes = this.#readback.take(this.#at(plan.outputs[i]!.place), bytes, outputs[i]!);
+    if (gl.isContextLost()) throw lostError();
+  }
+
+  keep(output: number): KeptTexture {
+    const { gl, plan } = this;
+    const port = plan.outputs[output]!;
+    const from = this.#at(port.place);
+    // Rows that hold elements; those of other tensors in the same texture need not be kept.
+    const rows = Math.ceil(port.shape.reduce((count, size) => count * size, 1) / 4 / from.width) || 1;
+    const surface = newSurface(gl, { ...from, height: rows }, from.format);
+    this.#copy(from, surface, rows);
+    return {
+      gl,
+      surface,
+      read: async () => {
+        const bytes = new Uint8Array(port.bytes);
+        this.#readback.copy(surface, 0);
+        await this.#readback.finished();
+        this.#readback.take(surface, 0, bytes);
+        if (gl.isContextLost()) throw lostError();
+        // There was no memory for its texture.
+        if (gl.getError()) throw new LinnetError('OutOfMemory', 'the GPU could not keep the tensor');
+        return bytes;
+      },
+      destroy: () => deleteSurface(gl, surface),
+    };
+  }
+
+  // An image whose texels are pixels is no copy of the kept texture: the elements go through a buffer on the GPU.
+  feed(kept: KeptOutput, input: number): void {
+    const { surface } = kept as KeptTexture;
+    const { place, bytes } = this.plan.inputs[input]!;
+    const to = this.#at(place);
+    if (to.lanes === 4) {
+      this.#copy(surface, to, surface.height);
+    } else {
+      this.#readback.copy(surface, 0);
+      this.#readback.unpack(() => this.#fill(to, bytes / 4, null));
+    }
+  }
+
+  /**
+   * Milliseconds of each step in one run on the inputs as they are: by timer queries, or where there are none (`waits`)
+   * until a pixel of the step's result has been read, which takes time too.
+   */
+  async profile(): Promise<Float64Array> {
+    const { gl, plan } = this;
+    const timer = this.#timer;
+    const times = new Float64Array(plan.steps);
+    const queries: { readonly step: number; readonly query: WebGLQuery }[] = [];
+    this.#bindWeights();
+    const code = plan.words;
+    for (let at = 0, step = 0; at < code.length; at += 1 + (code[at]! >>> 16), ++step) {
+      if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) {
+        times[step] = await this.#runOnCpu(code[at + 1]!);
+      } else if (timer) {
+        const query = gl.createQuery()!;
+        queries.push({ step, query });
+        gl.beginQuery(timer.TIME_ELAPSED_EXT, query);
+        this.#draw(at);
+        gl.endQuery(timer.TIME_ELAPSED_EXT);
+      } else {
+        const start = performance.now();
+        this.#draw(at);
+        const { format } = this.#surfaces[code[at + 3]!]!;
+        gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+        gl.readPixels(0, 0, 1, 1, format.readFormat, format.readType, format.readType === gl.FLOAT ? new Float32Array(4) : format.readType === gl.INT ? new Int32Array(4) : new Uint32Array(4));
+        times[step] = performance.now() - start;
+      }
+    }
+    await this.#readback.finished();
+    for (const { step, query } of queries) {
+      while (!gl.getQueryParameter(query, gl.QUERY_RESULT_AVAILABLE) && !gl.isContextLost()) await sleep(1);
+      times[step] = Number(gl.getQueryParameter(query, gl.QUERY_RESULT)) / 1e6;
+      gl.deleteQuery(query);
+    }
+    if (gl.isContextLost()) throw lostError();
+    return times;
+  }
+
+  destroy(): void {
+    const { gl } = this;
+    for (const surface of this.#surfaces) deleteSurface(gl, surface);
+    gl.deleteTexture(this.#weights);
+    gl.deleteBuffer(this.#params);
+    this.#readback.destroy();
+    for (const program of this.#programs) gl.deleteProgram(program);
+  }
+
+  // The first draw by a program makes the device compile it: a draw of one pixel, while others are still being linked.
+  async #prepare(pack: Pack): Promise<void> {
+    const { gl, plan } = this;
+    this.#programs = startPrograms(gl, plan.shaders);
+    plan.pieces.forEach(({ offset }, piece) => {
+      const bytes = pack(piece);
+      this.#bindWeights();
+      fillWeights(gl, offset, bytes);
+    });
+    check(gl);
+    const firstDraws: number[] = [];
+    for (let at = 0; at < plan.words.length; at += 1 + (plan.words[at]! >>> 16))
+      if ((plan.words[at]! & 0xffff) === Abi.kGpuDraw) firstDraws[plan.words[at + 1]!] ??= at;
+    await endPrograms(gl, this.#programs, (linked) => {
+      // Other models may have run meanwhile.
+      this.#bindWeights();
+      for (const number of linked) {
+        this.#draw(firstDraws[number]!, 1);
+        gl.flush();
+      }
+      check(gl);
+    });
+    if (gl.isContextLost()) throw lostError();
+  }
+
+  // --- What a run does
+
+  // A port's texture.
+  #at(place: number): Surface {
+    return this.#surfaces[place / 4]!;
+  }
+
+  #bindWeights(): void {
+    const { gl } = this;
+    gl.activeTexture(gl.TEXTURE0 + weightsUnit);
+    gl.bindTexture(gl.TEXTURE_2D, this.#weights);
+    this.#bound.fill(-1);
+    this.#shader = -1;
+  }
+
+  // Draws the step of the words at `at`, of its result at most so many texels a side.
+  #draw(at: number, most = Infinity): void {
+    const { gl, plan } = this;
+    const code = plan.words;
+    if (this.#shader !== code[at + 1]) gl.useProgram(this.#programs[(this.#shader = code[at + 1]!)]!);
+    const end = at + 1 + (code[at]! >>> 16);
+    gl.bindBufferRange(gl.UNIFORM_BUFFER, 0, this.#params, code[at + 2]!, plan.mostParamBytes);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.#surfaces[code[at + 3]!]!.frame);
+    gl.viewport(0, 0, Math.min(most, code[at + 4]!), Math.min(most, code[at + 5]!));
+    for (let unit = 0, word = at + 6; word < end; ++unit, ++word) {
+      if (this.#bound[unit] === code[word]) continue;
+      this.#bound[unit] = code[word]!;
+      gl.activeTexture(gl.TEXTURE0 + unit);
+      gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.#surfaces[code[word]!]!.texture);
+    }
+    gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  #copy(from: Surface, to: Surface, rows: number): void {
+    copyRows(this.gl, from, to, rows);
+    this.#bound[0] = -1;
+  }
+
+  #fill(to: Surface, length: number, elements: Elements | null): void {
+    fill(this.gl, to, length, elements);
+    this.#bound[0] = -1;
+  }
+
+  #upload(place: number, bytes: Uint8Array<ArrayBuffer>): void {
+    const to = this.#at(place);
+    let elements = this.#views.get(bytes);
+    if (!elements) {
+      if (this.#views.size > 64) this.#views.clear();
+      const { view } = to.format;
+      elements = new view(bytes.buffer, bytes.byteOffset, bytes.length / (view as unknown as Float32ArrayConstructor).BYTES_PER_ELEMENT);
+      this.#views.set(bytes, elements);
+    }
+    this.#fill(to, elements.length, elements);
+  }
+
+  // Gives the milliseconds that the nodes took.
+  async #runOnCpu(number: number): Promise<number> {
+    const { inputs, outputs } = this.plan.cpuParts[number]!;
+    let at = 0;
+    for (const place of inputs) at = this.#readback.copy(this.#at(place), at);
+    await this.#readback.finished();
+    at = 0;
+    for (let i = 0; i < inputs.length; ++i) at = this.#readback.take(this.#at(inputs[i]!), at, this.cpu.input(number, i));
+    const start = performance.now();
+    this.cpu.run(number);
+    const taken = performance.now() - start;
+    for (let i = 0; i < outputs.length; ++i) this.#upload(outputs[i]!, this.cpu.output(number, i) as Uint8Array<ArrayBuffer>);
+    this.#bindWeights();
+    return taken;
+  }
+}

@@ -138,3 +138,35 @@ export function sum() {
   };
   return { json, weights: Buffer.alloc(0) };
 }
+
+/** A model that doubles its [1,4] input and adds the sums of no rows at all, which a GPU leaves to the engine. */
+export function sumOfNothing() {
+  const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims([1, 4]) });
+  const whole = { type: 'DT_INT32' };
+  const constant = (name, shape) => ({ name, op: 'Const', attr: { dtype: whole, value: { tensor: { dtype: 'DT_INT32', tensorShape: dims(shape) } } } });
+  const json = {
+    format: 'graph-model',
+    signature: { inputs: { row: port('row') }, outputs: { double: port('double') } },
+    modelTopology: {
+      node: [
+        { name: 'row', op: 'Placeholder', attr: { dtype: float, shape: { shape: dims([1, 4]) } } },
+        constant('begin', [2]),
+        constant('size', [2]),
+        constant('axes', [1]),
+        { name: 'twice', op: 'AddV2', input: ['row', 'row'], attr: { T: float } },
+        { name: 'nothing', op: 'Slice', input: ['twice', 'begin', 'size'], attr: { T: float, Index: whole } },
+        { name: 'zeros', op: 'Sum', input: ['nothing', 'axes'], attr: { T: float, Tidx: whole, keep_dims: { b: true } } },
+        { name: 'double', op: 'AddV2', input: ['twice', 'zeros'], attr: { T: float } },
+      ],
+      library: {},
+      versions: { producer: 1 },
+    },
+    weightsManifest: [
+      {
+        paths: ['weights.bin'],
+        weights: [['begin', 2], ['size', 2], ['axes', 1]].map(([name, count]) => ({ name, shape: [count], dtype: 'int32' })),
+      },
+    ],
+  };
+  return { json, weights: Buffer.from(Int32Array.of(0, 0, 0, 4, 0).buffer) };
+}

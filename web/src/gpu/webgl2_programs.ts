@@ -1,6 +1,6 @@
 // Programs of a plan: compiled all at once, and taken as they are linked.
 import { LinnetError } from '../errors.js';
-import { type Gl, lostError, sleep } from './webgl2_context.js';
+import { forgetErrors, type Gl, lostError, sleep } from './webgl2_context.js';
 
 /** The texture unit of the weights, beyond those of the tensors. */
 export const weightsUnit = 15;
@@ -44,6 +44,7 @@ export async function endPrograms(gl: Gl, programs: readonly WebGLProgram[], tak
     const ready = (number: number) => !parallel || gl.getProgramParameter(programs[number]!, parallel.COMPLETION_STATUS_KHR);
     const linked = waiting.filter(ready);
     waiting = waiting.filter((number) => !linked.includes(number));
+    forgetErrors(gl);
     for (const number of linked) endProgram(gl, programs[number]!);
     take(linked);
     if (linked.length === 0) await sleep(1);

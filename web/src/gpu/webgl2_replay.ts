@@ -4,7 +4,7 @@ import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
 import type { GpuPlan } from './compiler.js';
 import type { CpuRunner, KeptOutput, Pack, Replay } from './host.js';
-import { check, type Gl, lostError, sleep } from './webgl2_context.js';
+import { check, forgetErrors, type Gl, lostError, sleep } from './webgl2_context.js';
 import { type Elements, formatOf } from './webgl2_format.js';
 import { endPrograms, startPrograms, weightsUnit } from './webgl2_programs.js';
 import { Readback } from './webgl2_readback.js';
@@ -58,8 +58,7 @@ export class WebGl2Replay implements Replay {
 
   /** Makes textures and programs, and fills the weights: shaders compile meanwhile, where the browser can do that. */
   static async create(gl: Gl, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
-    // What other models on the context have left behind is not this one's.
-    while (gl.getError());
+    forgetErrors(gl);
     const replay = new WebGl2Replay(gl, half, plan, cpu);
     try {
       await replay.#prepare(pack);
@@ -106,8 +105,10 @@ export class WebGl2Replay implements Replay {
         await this.#readback.finished();
         this.#readback.take(surface, 0, bytes);
         if (gl.isContextLost()) throw lostError();
-        // There was no memory for its texture.
-        if (gl.getError()) throw new LinnetError('OutOfMemory', 'the GPU could not keep the tensor');
+        // Without memory for its texture there is nothing to read. What the context reports may be another model's.
+        gl.bindFramebuffer(gl.FRAMEBUFFER, surface.frame);
+        if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) !== gl.FRAMEBUFFER_COMPLETE)
+          throw new LinnetError('OutOfMemory', 'the GPU could not keep the tensor');
         return bytes;
       },
       destroy: () => deleteSurface(gl, surface),

@@ -1,0 +1,245 @@
+// What befalls one of several models in a thread and on a GPU is not the others' business, and what it made goes with it.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { after, before, describe, test } from 'node:test';
+import { gpuFlags, launch, modelDocuments, openPackagePage, startServer } from './harness.mjs';
+import { inOpenPage } from './ladder_pages.mjs';
+import { loop, smallClassifier, sumOfNothing } from './small_models.mjs';
+
+let browser, server, page;
+before(async () => {
+  browser = await launch({ flags: [...gpuFlags, '--js-flags=--expose-gc'] });
+  server = await startServer({
+    documents: {
+      // Below it is the package with a worker that tells what goes on in it.
+      '/watched/engine_worker.js': readFileSync(new URL('pages/watched_worker.js', import.meta.url)),
+      ...modelDocuments('/loop', loop([1, 1030])),
+      ...modelDocuments('/small', smallClassifier({ size: 48 })),
+      ...modelDocuments('/nothing', sumOfNothing()),
+    },
+    mounts: [['/watched/', fileURLToPath(new URL('../../web/dist/', import.meta.url))]],
+  });
+  page = await openPackagePage(browser, server.url);
+  await page.evaluate(helpers);
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+});
+
+const inPage = (task, argument) => inOpenPage(page, task, argument);
+
+// What the tests' page can use.
+async function helpers() {
+  await import('/watched_gpu.js');
+  globalThis.until = async (holds, what) => {
+    for (let i = 0; i < 500; ++i) {
+      if (await holds()) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`never: ${what}`);
+  };
+  const channel = new BroadcastChannel('watched worker');
+  let orders = 0;
+  globalThis.order = async (what) => {
+    const number = ++orders;
+    let answer = null;
+    const answered = ({ data }) => data.number === number && (answer = data);
+    channel.addEventListener('message', answered);
+    channel.postMessage({ number, ...what });
+    await until(() => answer, 'that the worker answers');
+    channel.removeEventListener('message', answered);
+    return answer;
+  };
+  globalThis.watched = (url, options) => linnet.loadModel(url, { assets: '/watched/', threads: 1, ...options });
+  const step = Float32Array.from({ length: 1030 }, (_, i) => i);
+  // Whether a model of /loop/ answers as it should.
+  globalThis.answers = async (model) => {
+    const { next, product } = await model.run({ state: new Float32Array(1030).fill(1), step });
+    return next.every((value, i) => value === 1 + i) && product.every((value, i) => value === (1 + i) * i);
+  };
+}
+
+for (const backend of ['webgpu', 'webgl2']) {
+  describe(`models on one ${backend}`, () => {
+    test('are told of its loss as long as they are there', async () => {
+      const told = await inPage(async (backend) => {
+        const models = [await watched('/loop/', { backend })];
+        for (let i = 1; i < 4; ++i) models.push(await watched('/loop/', { beside: models[0] }));
+        for (const gone of [models[1], models[2]]) await gone.dispose();
+        await errorOf(() => watched('/nowhere/', { beside: models[0] }));
+        const { told } = await order({ lose: backend });
+        await Promise.all(models.map((model) => model.dispose()));
+        return told;
+      }, backend);
+      assert.equal(told, 2);
+    });
+
+    test('hold nothing of those that have gone', async () => {
+      const held = await inPage(async (backend) => {
+        const memories = [];
+        const { instantiate } = WebAssembly;
+        WebAssembly.instantiate = async (...given) => {
+          const instance = await instantiate(...given);
+          if (instance.exports.session_run) memories.push(new WeakRef(instance.exports.memory));
+          return instance;
+        };
+        const model = await linnet.loadModel('/loop/', { backend, worker: false });
+        for (let i = 0; i < 3; ++i) await (await linnet.loadModel('/loop/', { beside: model })).dispose();
+        WebAssembly.instantiate = instantiate;
+        const alive = () => memories.map((memory) => memory.deref() !== undefined);
+        // The engines of models that have gone are garbage, which takes a few rounds to find.
+        for (let i = 0; i < 20 && alive().filter(Boolean).length > 1; ++i) await gc({ execution: 'async', type: 'major' });
+        const held = alive();
+        const right = await answers(model);
+        await model.dispose();
+        return { held, right };
+      }, backend);
+      assert.deepEqual(held, { held: [true, false, false, false], right: true });
+    });
+
+    test('go on where the engine of one traps, which leaves nothing on the GPU', async () => {
+      const found = await inPage(async (backend) => {
+        const first = await watched('/loop/', { backend });
+        const { alive } = await order({});
+        const results = [];
+        for (let engine = 1; engine < 3; ++engine) {
+          const other = await watched('/nothing/', { beside: first });
+          const row = Float32Array.of(1, 2, 3, 4);
+          const { double } = await other.run(row);
+          const made = (await order({ trap: engine })).alive > alive;
+          const codes = [];
+          for (const task of [() => other.run(row), () => other.heap()]) codes.push((await errorOf(task)).code);
+          await other.dispose();
+          results.push({ double: double.join(), made, codes, left: (await order({})).alive - alive, right: await answers(first) });
+        }
+        // Another finds its place as before.
+        const last = await watched('/loop/', { beside: first });
+        await first.dispose();
+        const right = await answers(last);
+        await last.dispose();
+        return { results, right };
+      }, backend);
+      const expected = { double: '2,4,6,8', made: true, codes: ['EngineFailed', 'EngineFailed'], left: 0, right: true };
+      assert.deepEqual(found, { results: [expected, expected], right: true });
+    });
+
+    test('leave nothing there where loading fails or is called off', async () => {
+      const found = await inPage(async (backend) => {
+        const first = await linnet.loadModel('/loop/', { backend, worker: false });
+        const left = gpu.alive.size;
+        const found = {};
+        const settled = () => until(() => gpu.alive.size === left, 'that everything is given back').then(() => 'nothing', () => gpu.alive.size - left);
+        // Of so many calls of a kind the last is spoiled; with `spoil` itself a fault of that kind, else loading is called off.
+        const attempt = async (name, count, spoil) => {
+          const stop = new AbortController();
+          let calls = 0;
+          let made = 0;
+          gpu.before[name] = (given) => {
+            if (++calls !== count) return;
+            made = gpu.alive.size - left;
+            if (spoil) spoil(given);
+            else stop.abort();
+          };
+          const { code } = await errorOf(() => linnet.loadModel('/small/', { beside: first, signal: stop.signal }));
+          delete gpu.before[name];
+          found[`${name} ${count}`] = { code, made: made > 0, left: await settled(), right: await answers(first) };
+        };
+        if (backend === 'webgpu') {
+          await attempt('createBuffer', 3, ([descriptor]) => (descriptor.size = 2 ** 45));
+          await attempt('createShaderModule', 2, ([descriptor]) => (descriptor.code += '!'));
+          await attempt('createBuffer', 2);
+          await attempt('createComputePipelineAsync', 1);
+        } else {
+          await attempt('texStorage3D', 2, (given) => (given[3] = 2 ** 20));
+          await attempt('shaderSource', 3, (given) => (given[1] += '!'));
+          await attempt('createTexture', 3);
+          await attempt('createProgram', 2);
+        }
+        const { opened, closed } = gpu;
+        await first.dispose();
+        return { found, same: [gpu.opened - opened, gpu.closed - closed] };
+      }, backend);
+      const codes = ['GpuFailed', 'GpuFailed', 'Aborted', 'Aborted'];
+      assert.deepEqual(Object.values(found.found), codes.map((code) => ({ code, made: true, left: 'nothing', right: true })));
+      assert.deepEqual(found.same, [0, 1]);
+    });
+
+    test('close the ports of those that have gone or never came', async () => {
+      const ports = await inPage(async (backend) => {
+        const closed = [];
+        const { close } = MessagePort.prototype;
+        MessagePort.prototype.close = function () {
+          closed.push(this);
+          close.call(this);
+        };
+        const first = await watched('/loop/', { backend });
+        const second = await watched('/small/', { beside: first });
+        const third = await watched('/loop/', { beside: second });
+        await third.dispose();
+        await errorOf(() => watched('/nowhere/', { beside: first }));
+        const stop = new AbortController();
+        const loading = errorOf(() => watched('/small/', { beside: first, signal: stop.signal }));
+        stop.abort();
+        await loading;
+        await second.dispose();
+        let ports;
+        await until(async () => ({ ports } = await order({})).ports.closed === 4, 'that the worker closes its ports');
+        MessagePort.prototype.close = close;
+        await first.dispose();
+        return { here: new Set(closed).size, ...ports };
+      }, backend);
+      assert.deepEqual(ports, { here: 4, opened: 4, closed: 4 });
+    });
+  });
+}
+
+test('an error of WebGL2 is told to none but the model that caused it', async () => {
+  const found = await inPage(async () => {
+    const codes = {};
+    const first = await linnet.loadModel('/loop/', { backend: 'webgl2', worker: false });
+    const { gl } = gpu;
+    const err = () => gl.enable(1);
+    const state = new Float32Array(1030).fill(2);
+    const load = async (what) => {
+      codes[what] = 'none';
+      const model = await linnet.loadModel('/loop/', { beside: first }).catch(({ code }) => void (codes[what] = code));
+      if (model && !(await answers(model))) codes[what] = 'a wrong answer';
+      await model?.dispose();
+    };
+    err();
+    await load('before');
+    // While its programs are being linked, where the browser tells of that.
+    const COMPLETION_STATUS_KHR = 0x91b1;
+    let linking = 'asked for';
+    gpu.instead.getExtension = (call, [name]) => (name === 'KHR_parallel_shader_compile' ? { COMPLETION_STATUS_KHR } : call());
+    gpu.instead.getProgramParameter = (call, [, name]) => {
+      if (name !== COMPLETION_STATUS_KHR) return call();
+      if (linking === 'asked for')
+        setTimeout(() => {
+          err();
+          linking = 'done';
+        });
+      if (linking !== 'done') linking = 'under way';
+      return linking === 'done';
+    };
+    await load('meanwhile');
+    gpu.instead = {};
+    codes.linking = linking;
+    const { next } = await first.runKept({ state, step: state });
+    err();
+    codes.read = (await errorOf(() => next.read())).code;
+    // There is no room for what is kept.
+    gpu.before.texStorage3D = (given) => (given[3] = 2 ** 20);
+    const lost = await first.runKept({ state, step: state });
+    delete gpu.before.texStorage3D;
+    const other = await linnet.loadModel('/loop/', { beside: first });
+    codes.own = (await errorOf(() => lost.next.read())).code;
+    codes.others = (await errorOf(() => next.read())).code;
+    await other.dispose();
+    await first.dispose();
+    return codes;
+  });
+  assert.deepEqual(found, { before: 'none', meanwhile: 'none', linking: 'done', read: 'none', own: 'OutOfMemory', others: 'none' });
+});

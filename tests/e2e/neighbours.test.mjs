@@ -16,25 +16,47 @@ before(async () => {
       '/watched/engine_worker.js': readFileSync(new URL('pages/watched_worker.js', import.meta.url)),
       ...modelDocuments('/loop', loop([1, 1030])),
       ...modelDocuments('/small', smallClassifier({ size: 48 })),
+      ...modelDocuments('/watched/small', smallClassifier({ size: 48 })),
       ...modelDocuments('/nothing', sumOfNothing()),
     },
     mounts: [['/watched/', fileURLToPath(new URL('../../web/dist/', import.meta.url))]],
   });
-  page = await openPackagePage(browser, server.url);
-  await page.evaluate(helpers);
+  page = await openWatchedPage();
 });
 after(async () => {
   await browser.close();
   await server.close();
 });
 
+async function openWatchedPage() {
+  const opened = await openPackagePage(browser, server.url);
+  await opened.evaluate(helpers);
+  return opened;
+}
+
 const inPage = (task, argument) => inOpenPage(page, task, argument);
+
+/** Runs `task` in a page of its own, to which the package's files `held` come once it says `release(NAME)`. */
+async function withHeld(held, task, argument) {
+  const own = await openWatchedPage();
+  const release = {};
+  for (const name of held) {
+    const released = new Promise((resolve) => (release[name] = resolve));
+    await own.route(`**/watched/${name}`, (route) => released.then(() => route.continue()));
+  }
+  await own.exposeFunction('release', (name) => release[name]());
+  try {
+    return await inOpenPage(own, task, argument);
+  } finally {
+    await own.context().close();
+  }
+}
 
 // What the tests' page can use.
 async function helpers() {
   await import('/watched_gpu.js');
   globalThis.until = async (holds, what) => {
-    for (let i = 0; i < 500; ++i) {
+    for (let i = 0; i < 1500; ++i) {
       if (await holds()) return;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -51,6 +73,12 @@ async function helpers() {
     await until(() => answer, 'that the worker answers');
     channel.removeEventListener('message', answered);
     return answer;
+  };
+  // Lets a script come that was held, and what waits for it go on.
+  globalThis.releaseScript = async (name) => {
+    await release(name);
+    await import(`/watched/${name}`);
+    for (let i = 0; i < 3; ++i) await new Promise((resolve) => setTimeout(resolve));
   };
   globalThis.watched = (url, options) => linnet.loadModel(url, { assets: '/watched/', threads: 1, ...options });
   const step = Float32Array.from({ length: 1030 }, (_, i) => i);
@@ -164,6 +192,66 @@ for (const backend of ['webgpu', 'webgl2']) {
       const codes = ['GpuFailed', 'GpuFailed', 'Aborted', 'Aborted'];
       assert.deepEqual(Object.values(found.found), codes.map((code) => ({ code, made: true, left: 'nothing', right: true })));
       assert.deepEqual(found.same, [0, 1]);
+    });
+
+    test('open none for loading that is over before the scripts have come', async () => {
+      const script = `gpu-${backend}.js`;
+      const opened = await withHeld(['gpu.js', script], async ({ backend, script }) => {
+        const here = { backend, worker: false };
+        const seen = [];
+        const see = async (loading) => seen.push((await loading).code, gpu.opened, gpu.closed);
+        // What fails waits for neither script, nor does what is called off beside a model that goes as well.
+        await see(errorOf(() => watched('/nowhere/', here)));
+        const first = await linnet.loadModel('/loop/', here);
+        const stop = new AbortController();
+        const loading = errorOf(() => watched('/loop/', { beside: first, signal: stop.signal }));
+        stop.abort();
+        await loading;
+        const [beside, kept] = [0, 1].map(() => {
+          const stop = new AbortController();
+          return { stop, loading: watched('/loop/', { beside: first, signal: stop.signal }) };
+        });
+        beside.loading.catch(() => {});
+        await first.dispose();
+        await releaseScript('gpu.js');
+        seen.push(gpu.opened, gpu.closed);
+        // Two wait for one GPU; the first of them no longer wants it.
+        beside.stop.abort();
+        await see(errorOf(() => beside.loading));
+        await releaseScript(script);
+        const last = await kept.loading;
+        seen.push(await answers(last), gpu.opened, gpu.closed);
+        await last.dispose();
+        await until(() => gpu.closed === 2, 'that what was called off has gone too');
+        return [...seen, gpu.opened];
+      }, { backend, script });
+      assert.deepEqual(opened, ['Network', 0, 0, 1, 1, 'Aborted', 1, 1, true, 2, 1, 2]);
+      const none = await withHeld([script], async ({ backend, script }) => {
+        const stop = new AbortController();
+        const loading = errorOf(() => watched('/loop/', { backend, worker: false, signal: stop.signal }));
+        await import('/watched/gpu.js');
+        stop.abort();
+        const { code } = await loading;
+        await releaseScript(script);
+        return [code, gpu.opened];
+      }, { backend, script });
+      assert.deepEqual(none, ['Aborted', 0]);
+    });
+
+    test('compile nothing for loading that is called off while the model comes', async () => {
+      const made = await withHeld(['small/weights.bin'], async (backend) => {
+        const stop = new AbortController();
+        const loading = errorOf(() => linnet.loadModel('/watched/small/', { backend, worker: false, signal: stop.signal }));
+        await until(() => (backend === 'webgpu' ? gpu.device : gpu.gl), 'opened');
+        stop.abort();
+        const { code } = await loading;
+        let made = 0;
+        for (const what of ['createBuffer', 'createTexture', 'createProgram']) gpu.before[what] = () => (made += 1);
+        await release('small/weights.bin');
+        await until(() => gpu.closed, 'closed');
+        return [code, made, gpu.opened, gpu.closed];
+      }, backend);
+      assert.deepEqual(made, ['Aborted', 0, 1, 1]);
     });
 
     test('close the ports of those that have gone or never came', async () => {

@@ -21,6 +21,8 @@ export class LinnetError extends Error {
   }
 }
 
+export const calledOff = () => new LinnetError('Aborted', 'loading was called off');
+
 /** The code with a number of the engine's boundary. */
 export function codeOfNumber(number: number): ErrorCode {
   for (const [code, [value]] of Object.entries(errorCodes)) if (value === number) return code as ErrorCode;

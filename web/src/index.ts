@@ -1,5 +1,5 @@
 import { Channel, WorkerPort } from './channel.js';
-import { LinnetError } from './errors.js';
+import { calledOff, LinnetError } from './errors.js';
 import type { climb } from './ladder/climb.js';
 import { Model } from './model.js';
 import type { LoadRequest, ModelSource } from './protocol.js';
@@ -96,7 +96,7 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   const chooses = backend === 'auto' && (others.length > 0 || options.safeMode === true);
   const ladder = chooses ? fetchLadder() : null;
   channel.onProgress = options.onProgress;
-  const abort = () => channel.end(new LinnetError('Aborted', 'loading was called off'));
+  const abort = () => channel.end(calledOff());
   signal?.addEventListener('abort', abort, { once: true });
   try {
     const reply = await channel.ask<'load'>(request);

@@ -40,11 +40,11 @@ if (globalThis.GPUDevice) {
       return call();
     });
   for (const name of ['createShaderModule', 'createComputePipelineAsync']) wrap(GPUDevice.prototype, name, (_, call) => call());
-  wrap(GPU.prototype, 'requestAdapter', (_, call) => call());
-  wrap(GPUAdapter.prototype, 'requestDevice', async (_, call) => {
+  wrap(GPU.prototype, 'requestAdapter', (_, call) => {
     gpu.opened += 1;
-    return (gpu.device = await call());
+    return call();
   });
+  wrap(GPUAdapter.prototype, 'requestDevice', async (_, call) => (gpu.device = await call()));
   closes(GPUDevice.prototype, 'destroy');
 }
 

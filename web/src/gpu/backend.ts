@@ -1,6 +1,6 @@
 // A model on a GPU: the engine has read it and rewrites its graph, the module for GPUs compiles that, and the host of its
 // API replays the plan. The worker fetches this script, and its API's, only when such a backend is asked for.
-import { LinnetError } from '../errors.js';
+import { calledOff, LinnetError } from '../errors.js';
 import type { ImagePlan, LoadRequest, RunRequest } from '../protocol.js';
 import type { NodeTime, WorkerImage } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
@@ -62,36 +62,55 @@ class CpuParts implements CpuRunner {
 
 type Watcher = (error: LinnetError) => void;
 
+/** A model's loading; wanted until it is called off, as is what has failed. */
+export interface Loading {
+  isWanted: boolean;
+}
+
 /** One device or context, and what the models on it want to be told. */
 export interface SharedGpu {
   readonly opening: Promise<GpuHost>;
-  users: number;
+  readonly users: Set<Loading>;
   readonly watchers: Set<Watcher>;
   /** What they have been told. */
   trouble: LinnetError | null;
 }
 
+/** Of a thread. */
+interface GpuPlace {
+  gpu: SharedGpu | null;
+}
+
+// Opens a GPU when its script has come, unless nobody wants it any more by then.
+function begin(place: GpuPlace, script: Promise<HostScript>): SharedGpu {
+  const users = new Set<Loading>();
+  const opening = script.then(({ openHost }) => {
+    for (const { isWanted } of users) if (isWanted) return openHost();
+    place.gpu = null;
+    throw calledOff();
+  });
+  const shared: SharedGpu = { opening, users, watchers: new Set(), trouble: null };
+  opening.then(
+    ({ watch }) =>
+      watch((error) => {
+        shared.trouble = error;
+        shared.watchers.forEach((tell) => tell(error));
+      }),
+    () => {}, // told to those who wait for it
+  );
+  return shared;
+}
+
 // A GPU that goes with the last of its models. Closing it gives up this model's part.
-async function share(place: { gpu: SharedGpu | null }, open: () => Promise<GpuHost>): Promise<GpuHost> {
-  const shared: SharedGpu = (place.gpu ??= { opening: open(), users: 0, watchers: new Set(), trouble: null });
-  if (shared.users === 0)
-    shared.opening.then(
-      ({ watch }) =>
-        watch((error) => {
-          shared.trouble = error;
-          shared.watchers.forEach((tell) => tell(error));
-        }),
-      () => {}, // told to those who wait for it
-    );
-  ++shared.users;
-  let isOpen = true;
+async function share(place: GpuPlace, script: Promise<HostScript>, loading: Loading): Promise<GpuHost> {
+  const shared = (place.gpu ??= begin(place, script));
+  shared.users.add(loading);
   let watcher: Watcher | null = null;
   const leave = (host?: GpuHost) => {
-    if (!isOpen) return;
-    isOpen = false;
+    if (!shared.users.delete(loading)) return;
     if (watcher) shared.watchers.delete(watcher);
-    if (--shared.users > 0) return;
-    place.gpu = null;
+    if (shared.users.size > 0) return;
+    if (place.gpu === shared) place.gpu = null;
     host?.close();
   };
   try {
@@ -119,18 +138,19 @@ export interface HostScript {
 }
 
 /**
- * Opens the GPU of an API, or takes the one that is open in its place, while the model is still on its way. `module` is
- * linnet-gpu.wasm.
+ * Opens the GPU of an API, or takes the one that is open in its place, while the model is still on its way; rejects where that
+ * is called off before it can begin to. `module` is linnet-gpu.wasm.
  */
 export async function openGpu(
-  place: { gpu: SharedGpu | null },
+  place: GpuPlace,
   script: Promise<HostScript>,
   module: Promise<WebAssembly.Module>,
+  loading: Loading,
 ): Promise<OpenGpu> {
   const compiler = module.then((compiled) => GpuCompiler.create(compiled));
   // Told when it is waited for.
   compiler.catch(() => {});
-  const host = await share(place, async () => (await script).openHost());
+  const host = await share(place, script, loading);
   try {
     return { host, compiler: await compiler };
   } catch (error) {

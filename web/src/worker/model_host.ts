@@ -1,6 +1,6 @@
 // A model's engine and what it answers, in whatever thread this runs.
-import { LinnetError, toLinnetError } from '../errors.js';
-import type { GpuModel, HostScript, OpenGpu, SharedGpu } from '../gpu/backend.js';
+import { calledOff, LinnetError, toLinnetError } from '../errors.js';
+import type { GpuModel, HostScript, Loading, OpenGpu, SharedGpu } from '../gpu/backend.js';
 import type { KeptOutput, TakenImage } from '../gpu/host.js';
 import type { ImageRequest, LoadReply, LoadRequest, Replies, Request, RunReply, RunRequest, WorkerMessage } from '../protocol.js';
 import type { HeapFigures, NodeTime, TensorInfo, Timing } from '../types.js';
@@ -32,14 +32,14 @@ function startHelper(engine: Engine, index: number, worker: Worker, url: string)
 }
 
 // Fetches what a GPU needs, all at once, and opens it, while the model is on the way.
-async function openGpuOf({ assets, backend }: LoadRequest, place: Place): Promise<OpenGpu & Pick<GpuScript, 'openOnGpu'>> {
+async function openGpuOf({ assets, backend }: LoadRequest, place: Place, loading: Loading): Promise<OpenGpu & Pick<GpuScript, 'openOnGpu'>> {
   const asset = (name: string) => new URL(name, assets).href;
   const host = import(asset(`gpu-${backend}.js`)) as Promise<HostScript>;
   const module = compileModule(asset('linnet-gpu.wasm'));
   // Told when they are waited for.
   for (const each of [host, module]) each.catch(() => {});
   const { openGpu, openOnGpu } = (await import(asset('gpu.js'))) as GpuScript;
-  return { ...(await openGpu(place, host, module)), openOnGpu };
+  return { ...(await openGpu(place, host, module, loading)), openOnGpu };
 }
 
 /** What the models of a thread share: its GPU, and the tensors that any of them has kept, by number. */
@@ -85,12 +85,12 @@ class Loaded {
   }
 
   // The helpers' workers go into `helpers` as they start; `send` gets news of loading and of a GPU's failure.
-  static async load(request: LoadRequest, place: Place, helpers: Worker[], send: Send): Promise<Loaded> {
-    const opening = request.backend === 'wasm' ? null : openGpuOf(request, place);
+  static async load(request: LoadRequest, place: Place, loading: Loading, helpers: Worker[], send: Send): Promise<Loaded> {
+    const opening = request.backend === 'wasm' ? null : openGpuOf(request, place, loading);
     // Told when it is waited for.
     opening?.catch(() => {});
     try {
-      return await Loaded.#load(request, place, opening, helpers, send);
+      return await Loaded.#load(request, place, loading, opening, helpers, send);
     } catch (error) {
       void opening?.then(({ host }) => host.close(), () => {});
       throw error;
@@ -100,6 +100,7 @@ class Loaded {
   static async #load(
     request: LoadRequest,
     place: Place,
+    loading: Loading,
     opening: ReturnType<typeof openGpuOf> | null,
     helpers: Worker[],
     send: Send,
@@ -121,6 +122,7 @@ class Loaded {
       reading,
       ...helpers.map((worker, i) => startHelper(engine, i + 1, worker, helper)),
     ]);
+    if (!loading.isWanted) throw calledOff();
     if (opening) {
       const { openOnGpu, ...opened } = await opening;
       // Tells the page that nothing more is to be had from here.
@@ -316,7 +318,7 @@ class Loaded {
 /** Answers one request at a time, in order. */
 export class ModelHost {
   #loaded: Loaded | null = null;
-  #isStopped = false;
+  readonly #loading: Loading = { isWanted: true };
   readonly #helpers: Worker[] = [];
 
   constructor(
@@ -337,7 +339,7 @@ export class ModelHost {
 
   /** Lets go of everything, whatever is under way. */
   stop(): void {
-    this.#isStopped = true;
+    this.#loading.isWanted = false;
     for (const helper of this.#helpers) helper.terminate();
     try {
       this.#loaded?.destroy();
@@ -349,10 +351,10 @@ export class ModelHost {
 
   async #answer(request: Request): Promise<Replies[keyof Replies]> {
     if (request.type === 'load') {
-      this.#loaded = await Loaded.load(request, this.place, this.#helpers, this.send);
-      if (this.#isStopped) {
+      this.#loaded = await Loaded.load(request, this.place, this.#loading, this.#helpers, this.send);
+      if (!this.#loading.isWanted) {
         this.stop();
-        throw new LinnetError('Aborted', 'loading was called off');
+        throw calledOff();
       }
       return this.#loaded.reply();
     }

@@ -97,13 +97,7 @@ std::string_view glsl_prologue() {
 #define vec4f vec4
 #define vec4i ivec4
 #define vec4u uvec4
-#define vec4b bvec4
-vec4 select(vec4 a, vec4 b, bvec4 c) { return mix(a, b, c); }
-vec4 select(vec4 a, vec4 b, bool c) { return c ? b : a; }
-float select(float a, float b, bool c) { return c ? b : a; }
-uint select(uint a, uint b, bool c) { return c ? b : a; }
 int select(int a, int b, bool c) { return c ? b : a; }
-uvec4 select(uvec4 a, uvec4 b, bool c) { return c ? b : a; }
 )";
 }
 

@@ -1,7 +1,7 @@
 // Shaders are written once, in a dialect between WGSL and GLSL ES 3.0, and translated to either.
 //
 // The dialect is what both languages share (u32, i32, f32, vec4f, vec4i and vec4u name types in both;
-// literals are 1u, 1, 1.0; select(a, b, c) is b where c), plus two marks for what they do not:
+// literals are 1u, 1, 1.0; select(a, b, c) of i32 is b where c), plus two marks for what they do not:
 //   @fn vec4f name(u32 a, f32 b) {     a function
 //   @u32 name = value;                 a variable
 #pragma once

@@ -2,7 +2,7 @@
 // layers, which share weights and, where rows of both images are of one length, what they fetch.
 #include <bit>
 
-#include "backends/webgl2/lower.h"
+#include "backends/webgl2/epilogue.h"
 #include "graph/op_def.h"
 
 namespace linnet::webgl2 {
@@ -97,7 +97,7 @@ Result<bool> Lowering::lower_depthwise_conv2d(const Node& node) {
   kernel.param("fours", fours);
   kernel.param("rows", static_cast<uint32_t>(y.elements() / y[3]));
   gpu::add_window_params(kernel, window, x, y);
-  gpu::add_epilogue_function(*this, kernel, node);
+  const Epilogue epilogue(*this, kernel, node, false);
   std::string& text = kernel.text;
   gpu::append(text,
               "void main() {\n  @u32 t = texel_number();\n  @u32 group = t / P.fours;\n"
@@ -109,7 +109,7 @@ Result<bool> Lowering::lower_depthwise_conv2d(const Node& node) {
                       window.y.dilation == 1 && x[1] == y[1] && x[2] == y[2];
   Taps taps(text, in, fours, out.layers, window.x);
   shared ? taps.append_shared() : taps.append_single();
-  gpu::append_each(text, out.layers, "  store_$0(epilogue(s$0, ((row + $0u) * P.fours + c) * 4u));\n");
+  epilogue.append_stores(text, "P.fours", "c");
   text += "}\n";
   return emit_draw(kernel, out);
 }

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "backends/gpu/expr_text.h"
+#include "backends/webgl2/epilogue.h"
 
 namespace linnet::webgl2 {
 
@@ -136,6 +137,14 @@ Result<Ref> Lowering::add_tensor(int64_t elements, DType dtype) {
   plan().textures.push_back({tensor.width, tensor.height, 1, 4, dtype});
   tensors_.push_back(tensor);
   return Ref::arena(uint64_t{4} * (tensors_.size() - 1));
+}
+
+bool Lowering::has_sums() {
+  for (; !has_sums_ && searched_ < graph().node_count(); ++searched_) {
+    const Node& node = graph().node(searched_);
+    has_sums_ = (node.op == Op::conv2d || node.op == Op::matmul) && adds_tensor(*this, node);
+  }
+  return has_sums_;
 }
 
 Ref Lowering::host_target(ValueId id) {

@@ -28,6 +28,8 @@ class Lowering : public gpu::Lowering {
   Result<bool> emit_draw(const Kernel& kernel, const Tensor& out);
 
   const Tensor& tensor(Ref ref) const { return tensors_[static_cast<size_t>(ref.offset() / 4)]; }
+  // Does a product of the graph add a tensor (adds_tensor)?
+  bool has_sums();
   // A plain tensor with a texture of its own.
   Result<Ref> add_tensor(int64_t elements, DType dtype);
 
@@ -41,6 +43,8 @@ class Lowering : public gpu::Lowering {
 
  private:
   std::vector<Tensor> tensors_;
+  bool has_sums_ = false;
+  NodeId searched_ = 0;  // nodes that were asked for it
 };
 
 // The node as a product that the tiled kernel computes; none where it does not.

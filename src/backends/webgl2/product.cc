@@ -4,7 +4,7 @@
 
 #include <bit>
 
-#include "backends/webgl2/lower.h"
+#include "backends/webgl2/epilogue.h"
 #include "graph/op_def.h"
 
 namespace linnet::webgl2 {
@@ -32,8 +32,7 @@ class Writer {
     kernel_.param("blocks", blocks_);
     kernel_.param("depth4", product_.depth4());
     kernel_.param("rows", product_.rows);
-    gpu::add_epilogue_function(lowering_, kernel_, node_);
-    write_main();
+    write_main(Epilogue(lowering_, kernel_, node_, same_groups() && lowering_.has_sums()));
     return lowering_.emit_draw(kernel_, out_);
   }
 
@@ -44,6 +43,9 @@ class Writer {
     if (by_pixels_) pattern = "pick_0((p$0 >> $1u) * P.depth4 + k, i32(p$0 & $2u))";
     return gpu::text_of(pattern, {number, std::countr_zero(x_.layers), x_.layers - 1});
   }
+
+  // Groups of pixels are the same in both tensors: one place, all layers.
+  bool same_groups() const { return !product_.window && by_pixels_ && x_.layers == out_.layers; }
 
   // Products of `value(l)`, the text of layer l's, with the weights at `at`, which goes on. Each value is
   // used at once: the more of them wait, the longer emulated GPUs take to compile.
@@ -66,8 +68,7 @@ class Writer {
   }
 
   void append_plain_loop(std::string& text) const {
-    // Groups of pixels are the same in both tensors: one place, all layers.
-    const bool same = by_pixels_ && x_.layers == out_.layers;
+    const bool same = same_groups();
     if (!same) gpu::append_each(text, out_.layers, "  @u32 p$0 = min(row + $0u, P.rows - 1u);\n");
     text += "  for (@u32 k = 0u; k < P.depth4; k++) {\n";
     append_next_weights(text);
@@ -97,7 +98,7 @@ class Writer {
     text += "    }\n  }\n  }\n";
   }
 
-  void write_main() {
+  void write_main(const Epilogue& epilogue) {
     std::string& text = kernel_.text;
     gpu::append(
         text,
@@ -108,8 +109,7 @@ class Writer {
          own_inputs(node_) > 2 ? "texel_2(block)" : "vec4f(0.0)"});
     gpu::append_each(text, out_.layers, "  @vec4f s$0 = bias;\n");
     product_.window ? append_window_loop(text) : append_plain_loop(text);
-    gpu::append_each(text, out_.layers,
-                     "  store_$0(epilogue(s$0, ((row + $0u) * P.blocks + block) * 4u));\n");
+    epilogue.append_stores(text, "P.blocks", "block");
     text += "}\n";
   }
 

@@ -34,9 +34,15 @@ export function startPrograms(gl: Gl, texts: readonly string[]): WebGLProgram[] 
 
 /**
  * Resolves when all programs are linked and know their textures' units; `take` gets the numbers of those that have become
- * ready. Asking for the result of a link waits for it: where the browser can tell that it is there, that is asked first.
+ * ready. While there are none `work` goes on with something else, and gives whether there is more of it. Asking for the
+ * result of a link waits for it: where the browser can tell that it is there, that is asked first.
  */
-export async function endPrograms(gl: Gl, programs: readonly WebGLProgram[], take: (numbers: readonly number[]) => void): Promise<void> {
+export async function endPrograms(
+  gl: Gl,
+  programs: readonly WebGLProgram[],
+  take: (numbers: readonly number[]) => void,
+  work: () => boolean,
+): Promise<void> {
   const parallel = gl.getExtension('KHR_parallel_shader_compile');
   let waiting = [...programs.keys()];
   while (waiting.length > 0) {
@@ -46,8 +52,8 @@ export async function endPrograms(gl: Gl, programs: readonly WebGLProgram[], tak
     waiting = waiting.filter((number) => !linked.includes(number));
     forgetErrors(gl);
     for (const number of linked) endProgram(gl, programs[number]!);
-    take(linked);
-    if (linked.length === 0) await sleep(1);
+    if (linked.length > 0) take(linked);
+    else if (!work()) await sleep(1);
   }
 }
 

@@ -176,29 +176,35 @@ export class WebGl2Replay implements Replay {
     for (const program of this.#programs) gl.deleteProgram(program);
   }
 
-  // The first draw by a program makes the device compile it: a draw of one pixel, while others are still being linked.
+  // The first draw by a program makes the device compile it: a draw of one pixel, while others are still being linked, and
+  // before the weights are there.
   async #prepare(pack: Pack): Promise<void> {
     const { gl, plan } = this;
     this.#programs = startPrograms(gl, plan.shaders);
-    plan.pieces.forEach(({ offset }, piece) => {
+    let piece = 0;
+    const fillPiece = () => {
+      if (piece === plan.pieces.length) {
+        check(gl);
+        return false;
+      }
       const bytes = pack(piece);
+      // Other models may have run meanwhile.
       this.#bindWeights();
-      fillWeights(gl, offset, bytes);
-    });
-    check(gl);
+      fillWeights(gl, plan.pieces[piece++]!.offset, bytes);
+      return true;
+    };
     const firstDraws: number[] = [];
     for (let at = 0; at < plan.words.length; at += 1 + (plan.words[at]! >>> 16))
       if ((plan.words[at]! & 0xffff) === Abi.kGpuDraw) firstDraws[plan.words[at + 1]!] ??= at;
-    await endPrograms(gl, this.#programs, (linked) => {
-      // Other models may have run meanwhile.
+    const draw = (linked: readonly number[]) => {
       this.#bindWeights();
       for (const number of linked) {
         this.#draw(firstDraws[number]!, 1);
         gl.flush();
       }
-      check(gl);
-    });
-    if (gl.isContextLost()) throw lostError();
+    };
+    await endPrograms(gl, this.#programs, draw, fillPiece);
+    while (fillPiece());
   }
 
   // --- What a run does

@@ -169,6 +169,56 @@ for (const format of ['RGBX', 'BGRX'])
     }
   });
 
+// Pixels of four bytes, as a frame of this rotation and flip shows them.
+function shown(data, { x, y, width, height }, columns, { rotation = 0, flip = false }) {
+  const turned = rotation % 180 !== 0;
+  const [w, h] = turned ? [height, width] : [width, height];
+  const pixels = new Uint8Array(4 * w * h);
+  for (let v = 0; v < h; ++v) {
+    for (let u = 0; u < w; ++u) {
+      const across = flip ? w - 1 - u : u;
+      const [i, j] = { 0: [across, v], 90: [v, height - 1 - across], 180: [width - 1 - across, height - 1 - v], 270: [width - 1 - v, across] }[rotation];
+      pixels.set(data.subarray(4 * ((y + j) * columns + x + i)).subarray(0, 4), 4 * (v * w + u));
+    }
+  }
+  return { pixels, box: { x: 0, y: 0, width: w, height: h } };
+}
+
+for (const format of ['RGBX', 'BGRX']) {
+  // A fourth byte of any value, often 0.
+  const bytes = (count) => Uint8Array.from(noise(4 * count, 9), (value, i) => (i % 4 === 3 ? Math.max(0, 255 * value) : 128 + 120 * value));
+
+  test(`${format} frames that are turned have no alpha either`, async () => {
+    const data = bytes(48 * 40);
+    for (const visibleRect of [{ x: 0, y: 0, width: 48, height: 40 }, { x: 3, y: 5, width: 31, height: 27 }])
+      for (const how of [{ rotation: 90 }, { rotation: 180 }, { rotation: 270 }, { flip: true }, { rotation: 180, flip: true }]) {
+        const { values, seen, closed } = await answerInPage(format, [{ data }], { codedWidth: 48, codedHeight: 40, visibleRect, ...how });
+        const { pixels, box } = shown(data, visibleRect, 48, how);
+        assert.deepEqual([seen.format, seen.displayWidth, seen.displayHeight], [format, box.width, box.height]);
+        const expected = [];
+        for (let y = 0; y < out.height; ++y)
+          for (let x = 0; x < out.width; ++x)
+            for (let c = 0; c < 3; ++c) expected.push(resized({ columns: 4 * box.width, data: pixels }, format === 'RGBX' ? c : 2 - c, 4, 1, box, x, y));
+        assertClose(values, expected, 1.1, JSON.stringify({ visibleRect, ...how }));
+        assert.ok(closed, 'the frame is still open');
+      }
+  });
+
+  test(`${format} frames that are stretched or large have no alpha either`, async () => {
+    const colour = [200, 100, 50];
+    const expected = Array.from({ length: out.width * out.height }, () => colour).flat();
+    const large = { codedWidth: 2600, codedHeight: 6 };
+    const stretched = { codedWidth: 20, codedHeight: 14, displayWidth: 40, displayHeight: 14 };
+    for (const init of [large, stretched, { ...large, rotation: 90 }, { ...stretched, rotation: 270 }, { ...stretched, rotation: 180, flip: true }]) {
+      const data = bytes(init.codedWidth * init.codedHeight);
+      data.forEach((_, i) => i % 4 < 3 && (data[i] = colour[format === 'RGBX' ? i % 4 : 2 - (i % 4)]));
+      const { values, closed } = await answerInPage(format, [{ data }], init);
+      assertClose(values, expected, 1.1, JSON.stringify(init));
+      assert.ok(closed, 'the frame is still open');
+    }
+  });
+}
+
 test('frames that the engine does not take as they are go through the browser', async () => {
   const flat = (planes) => planes.map((plane, i) => ({ ...plane, data: plane.data.map(() => [140, 110, 150, 255][i]) }));
   const expected = Array.from({ length: out.width * out.height }, () => toRgb([140, 110, 150], colourSpaces[0])).flat();

@@ -22,9 +22,15 @@ function rgbaLayout(image: WorkerImage): ImageLayout {
   return { width: side(width), height: side(height), format: Abi.kImageRgba, matrix: 0, fullRange: false };
 }
 
+// Newer than the types.
+interface TurnableFrame extends VideoFrame {
+  readonly rotation?: number;
+  readonly flip?: boolean;
+}
+
 // Whether a frame shows its pixels as they lie: square, upright and from left to right.
 export function isPlain(frame: VideoFrame): boolean {
-  const { visibleRect: rect, rotation, flip } = frame as VideoFrame & { rotation?: number; flip?: boolean };
+  const { visibleRect: rect, rotation, flip } = frame as TurnableFrame;
   return rect?.width === frame.displayWidth && rect.height === frame.displayHeight && !rotation && !flip;
 }
 
@@ -84,6 +90,20 @@ async function copyRgba(frame: VideoFrame, { width, height }: ImageLayout, targe
   return true;
 }
 
+// The same frame with an X of 255, for Chromium draws frames as if their X were alpha.
+async function opaqueOf(frame: TurnableFrame): Promise<VideoFrame> {
+  const { colorSpace, rotation = 0, flip, timestamp } = frame;
+  const { width, height } = frame.visibleRect!;
+  const bytes = new Uint8Array(4 * width * height);
+  await frame.copyTo(bytes);
+  for (let i = 3; i < bytes.length; i += 4) bytes[i] = 255;
+  // A frame is given its size before it is turned, and tells the one after.
+  const [displayWidth, displayHeight] = rotation % 180 ? [frame.displayHeight, frame.displayWidth] : [frame.displayWidth, frame.displayHeight];
+  const format = frame.format!;
+  const size = { codedWidth: width, codedHeight: height, displayWidth, displayHeight };
+  return new VideoFrame(bytes, { format, timestamp, colorSpace, rotation, flip, ...size } as VideoFrameBufferInit);
+}
+
 /** Draws on one canvas that it keeps, where the image cannot write its pixels itself. */
 export class PixelReader {
   #context: OffscreenCanvasRenderingContext2D | null = null;
@@ -97,11 +117,15 @@ export class PixelReader {
     if (image instanceof ImageData && image.width === layout.width && image.height === layout.height) {
       target.set(image.data);
     } else if (!('copyTo' in image && (await copyRgba(image, layout, target)))) {
+      let opaque: VideoFrame | null = null;
       try {
-        target.set(this.#draw(image, layout));
+        if ('format' in image && image.format?.endsWith('X')) opaque = await opaqueOf(image).catch(() => null);
+        target.set(this.#draw(opaque ?? image, layout));
       } catch (error) {
         const kind = 'format' in image ? `a frame of the format ${image.format}` : 'the image';
         throw new LinnetError('BadImage', `the browser cannot convert ${kind} to RGBA (${error instanceof Error ? error.message : error})`);
+      } finally {
+        opaque?.close();
       }
     }
   }

@@ -86,9 +86,16 @@ class Tensor {
   // What elements are made of.
   class Source {
    public:
+    Source() = default;
+    // Of one that takes the elements of `other`.
+    explicit Source(const Tensor& other) : depth_(other.depth() + 1) {}
     virtual ~Source() = default;
     // As often as it is called. Fails with OutOfMemory.
     virtual Result<Buffer> elements() const = 0;
+    int depth() const { return depth_; }
+
+   private:
+    const int depth_ = 1;
   };
   struct Elements {
     Buffer buffer;                         // at least the shape's elements
@@ -107,6 +114,9 @@ class Tensor {
 
   bool empty() const { return elements_ == nullptr; }
   bool is_lazy() const { return !empty() && elements_->source != nullptr; }
+  // Whether what is computed from this tensor may be lazy too: it is lazy itself, and not made of many such,
+  // which compute each other.
+  bool can_wait() const { return depth() > 0 && depth() < kMaxDepth; }
   // Computes the elements of a lazy tensor, for all that share it. Who reads elements without this risks a
   // CHECK where there is no memory.
   Result<void> prepare() const;
@@ -134,6 +144,10 @@ class Tensor {
   TensorView view() const { return {dtype_, shape_, const_cast<std::byte*>(data())}; }
 
  private:
+  static constexpr int kMaxDepth = 8;
+  // How many lazy tensors compute each other for this one.
+  int depth() const { return is_lazy() ? elements_->source->depth() : 0; }
+
   DType dtype_ = DType::F32;
   Shape shape_;
   std::shared_ptr<Elements> elements_;

@@ -44,21 +44,45 @@ bool weights_layout(const Graph& graph, const Node& node, ChannelLayout* layout)
   return true;
 }
 
+void scale_channels(Buffer& weights, const ChannelLayout& layout, const std::vector<float>& scale) {
+  auto* at = reinterpret_cast<float*>(weights.data());
+  for (int64_t o = 0; o < layout.outer; ++o)
+    for (int64_t c = 0; c < layout.channels; ++c)
+      for (int64_t i = 0; i < layout.inner; ++i) *at++ *= scale[static_cast<size_t>(c)];
+}
+
+// Weights that are scaled when they are read.
+class Scaled final : public Tensor::Source {
+ public:
+  Scaled(Tensor weights, const ChannelLayout& layout, std::vector<float> scale)
+      : Source(weights), weights_(std::move(weights)), layout_(layout), scale_(std::move(scale)) {}
+
+  Result<Buffer> elements() const override {
+    TRY_ASSIGN(Buffer buffer, Tensor(weights_).take());
+    scale_channels(buffer, layout_, scale_);
+    return buffer;
+  }
+
+ private:
+  Tensor weights_;
+  ChannelLayout layout_;
+  std::vector<float> scale_;
+};
+
 // Weights `id` times `scale`: where they lie when one node uses them and nothing else holds them, so that all
 // weights never stand in memory twice.
 Result<ValueId> scaled(Graph& graph, ValueId id, const ChannelLayout& layout, const std::vector<float>& scale,
                        bool single_use) {
-  Tensor source = single_use ? std::exchange(graph.value(id).constant, {}) : graph.value(id).constant;
-  TRY(source.prepare());
-  Tensor result = source.is_alone() ? std::move(source) : Tensor();
-  if (result.empty()) {
-    TRY_ASSIGN(result, Tensor::zeros(DType::F32, source.shape()));
+  Tensor weights = single_use ? std::exchange(graph.value(id).constant, {}) : graph.value(id).constant;
+  const Shape shape = weights.shape();
+  Tensor result;
+  if (weights.can_wait()) {
+    result = Tensor::lazy(DType::F32, shape, std::make_unique<Scaled>(std::move(weights), layout, scale));
+  } else {
+    TRY_ASSIGN(Buffer buffer, weights.take());
+    scale_channels(buffer, layout, scale);
+    result = Tensor(DType::F32, shape, std::move(buffer));
   }
-  const float* in = source.empty() ? result.as<float>() : source.as<float>();
-  float* out = result.mutable_as<float>();
-  for (int64_t o = 0; o < layout.outer; ++o)
-    for (int64_t c = 0; c < layout.channels; ++c)
-      for (int64_t i = 0; i < layout.inner; ++i) *out++ = *in++ * scale[static_cast<size_t>(c)];
   return graph.add_constant(graph.value(id).name + "/scaled", std::move(result));
 }
 

@@ -174,5 +174,52 @@ const %s: f32[2] = [5, 6]
   }
 }
 
+TEST(FoldAffine, LeavesStoredWeightsUntilTheyAreRead) {
+  Graph graph = parse(R"(
+input %x: f32[1,1,1,2]
+const %w: f32[1,1,2,2] = [1, 2, 3, 4]
+const %scale: f32[2] = [2, 10]
+%c = conv2d(%x, %w)
+%m = elementwise(%c, %scale) {expr=mul($0, $1)}
+%n = elementwise(%m, %scale) {expr=mul($0, $1)}
+output %n
+)");
+  Value& stored = graph.value(graph.find_value("w"));
+  int computed = 0;
+  stored.constant =
+      lazy_tensor(DType::F32, stored.shape, [weights = stored.constant, &computed]() -> Result<Buffer> {
+        ++computed;
+        return Tensor(weights).take();
+      });
+  const auto folded = fold_affine(graph);
+  ASSERT_TRUE(folded) << error_of(folded);
+  EXPECT_EQ(*folded, 2);
+  EXPECT_EQ(computed, 0);
+  const Tensor weights = graph.value(graph.node(0).inputs[1]).constant;
+  EXPECT_TRUE(weights.is_lazy());
+  const double expected[] = {4, 200, 12, 400};
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(weights.at(i), expected[i]);
+  EXPECT_EQ(computed, 1);
+}
+
+// Each that waits computes the one before: as many as a model may have would take all of the stack.
+TEST(FoldAffine, ScalesStoredWeightsAnyNumberOfTimes) {
+  constexpr int kNodes = 4000;
+  std::string text =
+      "input %x: f32[1,1,1,1]\nconst %w: f32[1,1,1,1] = [3]\nconst %minus: f32[1] = [-1]\n%n0 = conv2d(%x, "
+      "%w)\n";
+  for (int i = 1; i <= kNodes; ++i)
+    text += "%n" + std::to_string(i) + " = elementwise(%n" + std::to_string(i - 1) +
+            ", %minus) {expr=mul($0, $1)}\n";
+  Graph graph = parse(text + "output %n" + std::to_string(kNodes));
+  Value& stored = graph.value(graph.find_value("w"));
+  stored.constant =
+      lazy_tensor(DType::F32, stored.shape, [weights = stored.constant] { return Tensor(weights).take(); });
+  const auto folded = fold_affine(graph);
+  ASSERT_TRUE(folded) << error_of(folded);
+  EXPECT_EQ(*folded, kNodes);
+  EXPECT_EQ(graph.value(graph.node(0).inputs[1]).constant.at(0), 3);
+}
+
 }  // namespace
 }  // namespace linnet

@@ -28,45 +28,45 @@ bool is_foldable(const Graph& graph, const Node& node) {
   return !node.inputs.empty() && is_cheap(graph, node);
 }
 
-// Where an operand has yet to be computed, so has the result.
-bool can_wait(const Graph& graph, const Node& node) {
-  const Tensor& first = graph.value(node.inputs[0]).constant;
-  const Value& result = graph.value(node.outputs[0]);
-  return node.op == Op::elementwise && first.is_lazy() && first.dtype() == result.dtype &&
-         first.shape() == result.shape;
-}
-
+// A node over a lazy operand, whose one result is computed when it is read.
 class Folded final : public Tensor::Source {
  public:
-  Folded(const Graph& graph, const Node& node) : node_(node) {
+  Folded(const Graph& graph, const Node& node)
+      : Source(graph.value(node.inputs[0]).constant),
+        node_(node),
+        shape_(graph.value(node.outputs[0]).shape),
+        dtype_(graph.value(node.outputs[0]).dtype) {
     for (ValueId input : node.inputs) operands_.push_back(graph.value(input).constant);
   }
 
-  // The result takes the first operand's memory.
   Result<Buffer> elements() const override {
-    const DType dtype = operands_[0].dtype();
-    const Shape shape = operands_[0].shape();
-    TRY_ASSIGN(Buffer buffer, Tensor(operands_[0]).take());
-    const TensorView out{dtype, shape, buffer.data()};
-    std::vector<TensorView> inputs{out};
+    const Tensor& first = operands_[0];
+    TRY_ASSIGN(Buffer buffer, Tensor(first).take());
+    std::vector<TensorView> inputs{{first.dtype(), first.shape(), buffer.data()}};
     for (size_t i = 1; i < operands_.size(); ++i) inputs.push_back(operands_[i].view());
+    Buffer own;
+    // Elementwise results take the first operand's memory.
+    const bool in_place = node_.op == Op::elementwise && dtype_ == first.dtype() && shape_ == first.shape();
+    Buffer& result = in_place ? buffer : own;
+    if (!in_place) {
+      TRY_ASSIGN(own, Buffer::allocate(static_cast<uint64_t>(shape_.elements()) * dtype_size(dtype_)));
+    }
+    const TensorView out{dtype_, shape_, result.data()};
     run_reference(node_, inputs, {&out, 1});
-    return buffer;
+    return std::move(result);
   }
 
  private:
   Node node_;
+  Shape shape_;
+  DType dtype_;
   std::vector<Tensor> operands_;
 };
 
-// `waiting`: how many folds each constant waits for.
-Result<void> fold(Graph& graph, const Node& node, std::vector<int>& waiting) {
-  // They compute each other, and a model may have any number.
-  constexpr int kMostWaiting = 8;
-  if (waiting[node.inputs[0]] < kMostWaiting && can_wait(graph, node)) {
+Result<void> fold(Graph& graph, const Node& node) {
+  if (node.outputs.size() == 1 && graph.value(node.inputs[0]).constant.can_wait()) {
     for (size_t i = 1; i < node.inputs.size(); ++i) TRY(graph.value(node.inputs[i]).constant.prepare());
     Value& result = graph.value(node.outputs[0]);
-    waiting[node.outputs[0]] = waiting[node.inputs[0]] + 1;
     result.constant = Tensor::lazy(result.dtype, result.shape, std::make_unique<Folded>(graph, node));
     return {};
   }
@@ -90,10 +90,9 @@ Result<void> fold(Graph& graph, const Node& node, std::vector<int>& waiting) {
 
 Result<int> fold_constants(Graph& graph) {
   int rewrites = 0;
-  std::vector<int> waiting(graph.value_count());
   for (const Node& node : graph.nodes()) {
     if (!is_foldable(graph, node)) continue;
-    TRY(fold(graph, node, waiting));
+    TRY(fold(graph, node));
     ++rewrites;
   }
   graph.remove_nodes([&](const Node& node) { return graph.value(node.outputs[0]).is_constant(); });

@@ -53,6 +53,25 @@ output %y
   EXPECT_EQ(computed, 1);
 }
 
+TEST(FoldConstants, LeavesWhatRearrangesStoredWeightsUntilItIsRead) {
+  Graph graph = parse(R"(
+const %codes: f32[2,3] = [1, 2, 3, 4, 5, 6]
+%t = transpose(%codes) {perm=[1,0]}
+%r = reshape(%t) {shape=[6]}
+%w = cast(%r) {dtype=i32}
+output %w
+)");
+  Value& codes = graph.value(graph.find_value("codes"));
+  const Tensor stored = codes.constant;
+  codes.constant = lazy_tensor(DType::F32, codes.shape, [stored] { return Tensor(stored).take(); });
+  const auto folded = fold_constants(graph);
+  ASSERT_TRUE(folded) << error_of(folded);
+  const Tensor weights = graph.value(graph.outputs[0].value).constant;
+  EXPECT_TRUE(weights.is_lazy());
+  const int expected[] = {1, 4, 2, 5, 3, 6};
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(weights.at(i), expected[i]);
+}
+
 // Each that waits computes the one before: as many as a model may have would take all of the stack.
 TEST(FoldConstants, FoldsChainsOfAnyLength) {
   std::string text = "const %n0: f32[2] = [1, 2]\n";

@@ -1,12 +1,13 @@
 # linnet.wasm: the engine and its exports as a reactor, one module for each variant (see CMakePresets.json).
-add_executable(linnet src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc src/abi/image_spec.cc)
+add_executable(linnet src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc src/abi/host_blocks.cc
+               src/abi/image_spec.cc)
 target_link_libraries(linnet PRIVATE linnet_engine)
 # The thread pool of WebAssembly exports its helpers' entry, which nothing inside the module calls.
 target_compile_options(linnet_flags INTERFACE -fno-threadsafe-statics -ffunction-sections -fdata-sections)
 
 # Only kernels and what runs for every frame are worth large code; the rest runs once for each model and is downloaded.
 set(small_sources ${engine_sources} src/abi/abort.cc src/abi/exports.cc src/abi/frame_exports.cc src/abi/gpu_exports.cc
-    src/abi/image_spec.cc)
+    src/abi/host_blocks.cc src/abi/image_spec.cc)
 list(FILTER small_sources EXCLUDE REGEX "/src/(simd/|backends/cpu/kernels/|runtime/|vision/rows)")
 foreach(once compile compile_gpu profile session thread_choice)
   list(APPEND small_sources ${PROJECT_SOURCE_DIR}/src/runtime/${once}.cc)

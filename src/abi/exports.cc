@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "abi/heap.h"
+#include "abi/host_blocks.h"
 #include "abi/image_spec.h"
 #include "abi/layout.h"
 #include "abi/memory.h"
@@ -115,8 +116,9 @@ Result<OpenGraph*> find_graph(u32 handle) {
   return object->graph.get();
 }
 
-Result<u32> open_model(std::string_view json) {
+Result<u32> open_model(std::string_view json, bool outside) {
   TRY_ASSIGN(auto tfjs, TfjsModel::parse(json));
+  if (outside) tfjs->keep_outside(host_blocks());
   auto model = std::make_unique<OpenModel>();
   model->tfjs = std::move(tfjs);
   for (size_t i = 0; i < model->tfjs->shard_count(); ++i) {
@@ -270,11 +272,22 @@ Result<u32> open_graph(u32 model, const CompileSpec& spec) {
   return state.handles.add(std::make_unique<Object>(Object{nullptr, nullptr, std::move(open)}));
 }
 
+Result<Tensor> constant_of(const OpenGraph& open, u32 value) {
+  if (value >= open.constant_bytes.size() || open.constant_bytes[value] == 0)
+    return fail(ErrorCode::InvalidArgument, "value %u of the graph has no elements", value);
+  return open.graph.value(value).constant;
+}
+
+Result<u32> find_block(u32 handle, u32 value) {
+  TRY_ASSIGN(OpenGraph * open, find_graph(handle));
+  TRY_ASSIGN(const Tensor constant, constant_of(*open, value));
+  const HostBlock* block = constant.block();
+  return block != nullptr ? block->number() : 0;
+}
+
 Result<ptr> find_constant(u32 handle, u32 value) {
   TRY_ASSIGN(OpenGraph * open, find_graph(handle));
-  if (value >= open->constant_bytes.size() || open->constant_bytes[value] == 0)
-    return fail(ErrorCode::InvalidArgument, "value %u of the graph has no elements", value);
-  Tensor constant = open->graph.value(value).constant;
+  TRY_ASSIGN(Tensor constant, constant_of(*open, value));
   if (!constant.is_lazy()) return address(constant.data());
   open->constant = {};
   TRY_ASSIGN(open->constant, constant.take());
@@ -388,8 +401,8 @@ void linnet_release(ptr block) {
   std::free(at<void>(block));
 }
 
-u32 linnet_model_open(ptr json, u32 bytes) {
-  return given(open_model(text_at(json, bytes)));
+u32 linnet_model_open(ptr json, u32 bytes, u32 outside) {
+  return given(open_model(text_at(json, bytes), outside != 0));
 }
 
 ptr linnet_model_info(u32 model) {
@@ -424,6 +437,10 @@ ptr linnet_graph_info(u32 graph) {
 
 ptr linnet_graph_constant(u32 graph, u32 value) {
   return given(find_constant(graph, value));
+}
+
+u32 linnet_graph_block(u32 graph, u32 value) {
+  return given(find_block(graph, value));
 }
 
 u32 linnet_graph_session(u32 graph, u32 first, u32 last) {

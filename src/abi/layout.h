@@ -40,6 +40,7 @@ consteval u32 layout_hash() {
 #define LINNET_ABI_ARRAY(owner, type, name, count) \
   hash = mix(mix(mix(hash, #name #type), u32{offsetof(owner, name)}), u32{count});
 #define LINNET_ABI_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
+#define LINNET_ABI_IMPORT(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_THREAD_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_LIVE_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);
 #define LINNET_ABI_GPU_FUNCTION(result, name, arguments) hash = mix(hash, #result #name #arguments);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/buffer.h"
+#include "base/host_memory.h"
 #include "base/result.h"
 
 namespace linnet {
@@ -92,6 +93,8 @@ class Tensor {
     virtual ~Source() = default;
     // As often as it is called. Fails with OutOfMemory.
     virtual Result<Buffer> elements() const = 0;
+    // What holds the elements as they are, if anything but this does.
+    virtual const HostBlock* block() const { return nullptr; }
     int depth() const { return depth_; }
 
    private:
@@ -120,6 +123,8 @@ class Tensor {
   // Computes the elements of a lazy tensor, for all that share it. Who reads elements without this risks a
   // CHECK where there is no memory.
   Result<void> prepare() const;
+  // The host's memory in which the elements of a lazy tensor lie as they are, if they do; null else.
+  const HostBlock* block() const { return is_lazy() ? elements_->source->block() : nullptr; }
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   size_t bytes() const { return static_cast<size_t>(shape_.elements()) * dtype_size(dtype_); }

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { imagesFolder, linnet, missing, modelsFolder } from '../differential/linnet.mjs';
 import { relativeError } from '../differential/tensors.mjs';
 import { gpuFlags, launch, modelDocuments, nativeRun, openPackagePage, runInPage, startServer } from './harness.mjs';
-import { loop, smallClassifier, sum } from './small_models.mjs';
+import { loop, products, smallClassifier, sum } from './small_models.mjs';
 
 const tolerance = 1e-3;
 // LINNET_PHOTOS=500 compares f16 with f32 on all photos, which takes minutes.
@@ -17,7 +17,7 @@ let browser, server, page;
 
 before(async () => {
   browser = await launch({ flags: gpuFlags });
-  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier()), ...modelDocuments('/loop', loop([1, 1030])), ...modelDocuments('/sum', sum()) }, mounts: [['/made/', made]] });
+  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier()), ...modelDocuments('/loop', loop([1, 1030])), ...modelDocuments('/sum', sum()), ...modelDocuments('/products', products()) }, mounts: [['/made/', made]] });
   page = await openPackagePage(browser, server.url);
 });
 after(async () => {
@@ -107,6 +107,21 @@ for (const backend of ['webgpu', 'webgl2'])
     assert.ok(nodes.some(({ ms }) => ms > 0));
     assert.equal(nodes.reduce((sum, node) => sum + node.macs, 0), macs);
     assert.deepEqual(nodes[0].output, [1, 24, 24, 16]);
+  });
+
+for (const backend of ['webgpu', 'webgl2'])
+  test(`weights of all storage types get to ${backend} without waiting in the engine's heap`, async () => {
+    await compare('/products/', backend);
+    const { peak, memory } = await page.evaluate(async (backend) => {
+      const model = await linnet.loadModel('/products/', { backend });
+      const { peakBytes } = await model.heap();
+      const { weights } = model.memory();
+      await model.dispose();
+      return { peak: peakBytes, memory: weights };
+    }, backend);
+    const matrix = 4 * 256 * 256;
+    assert.ok(memory >= 12 * matrix);
+    assert.ok(peak < 3 * matrix, `the heap's peak is ${peak} bytes`);
   });
 
 for (const backend of ['wasm', 'webgpu', 'webgl2'])

@@ -170,3 +170,42 @@ export function sumOfNothing() {
   };
   return { json, weights: Buffer.from(Int32Array.of(0, 0, 0, 4, 0).buffer) };
 }
+
+/**
+ * A model whose bytes are its weights: [1,width] numbers through `layers` products by a matrix, of which every second is then
+ * scaled by column. The matrices are stored as float32, float16 and uint8 in turn.
+ */
+export function products({ width = 256, layers = 12 } = {}) {
+  const nodes = [{ name: 'x', op: 'Placeholder', attr: { dtype: float, shape: { shape: dims([1, width]) } } }];
+  const specs = [];
+  const data = [];
+  const weight = (name, shape, bytes, quantization) => {
+    nodes.push({ name, op: 'Const', attr: { dtype: float, value: { tensor: { dtype: 'DT_FLOAT', tensorShape: dims(shape) } } } });
+    specs.push({ name, shape, dtype: 'float32', ...(quantization && { quantization }) });
+    data.push(Buffer.from(bytes.buffer));
+  };
+  let last = 'x';
+  const add = (name, op, other) => {
+    nodes.push({ name, op, input: [last, other], attr: { T: float } });
+    last = name;
+  };
+  for (let i = 0; i < layers; ++i) {
+    const values = noise(width * width, i + 1);
+    if (i % 3 === 0) weight(`w${i}`, [width, width], values.map((value) => value / 10));
+    // Halves from 1/16 to 1/8, of either sign.
+    else if (i % 3 === 1) weight(`w${i}`, [width, width], Uint16Array.from(values, (value) => (value < 0 ? 0xac00 : 0x2c00) + Math.abs(value) * 1023), { dtype: 'float16' });
+    else weight(`w${i}`, [width, width], Uint8Array.from(values, (value) => 127.5 + 127.5 * value), { dtype: 'uint8', scale: 0.001, min: -0.1 });
+    add(`product${i}`, 'MatMul', `w${i}`);
+    if (i % 2 === 0) continue;
+    weight(`scale${i}`, [width], noise(width, 100 + i));
+    add(`scaled${i}`, 'Mul', `scale${i}`);
+  }
+  const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims([1, width]) });
+  const json = {
+    format: 'graph-model',
+    signature: { inputs: { x: port('x') }, outputs: { y: port(last) } },
+    modelTopology: { node: nodes, library: {}, versions: { producer: 1 } },
+    weightsManifest: [{ paths: ['weights.bin'], weights: specs }],
+  };
+  return { json, weights: Buffer.concat(data) };
+}

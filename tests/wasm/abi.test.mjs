@@ -7,7 +7,7 @@ import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildRoot, missing, modelsFolder } from '../differential/linnet.mjs';
 import { importTypeScript } from '../../web/test/bundle.mjs';
-import { smallClassifier, smallRanges } from '../e2e/small_models.mjs';
+import { products, smallClassifier, smallRanges } from '../e2e/small_models.mjs';
 
 const modulePath = (variant) => join(buildRoot, `wasm-${variant}`, 'linnet.wasm');
 const skip = missing(modulePath('simd'));
@@ -21,12 +21,14 @@ before(async () => {
   ({ errorCodes: codes } = await importTypeScript('web/src/generated/abi.ts'));
 });
 
+const abi = readFileSync(new URL('../../src/abi/abi.def', import.meta.url), 'utf8');
 const load = (variant = 'simd') => new WebAssembly.Module(readFileSync(modulePath(variant)));
 
 /** The exports as they are, for calls that the host would never make. */
 async function instantiate() {
   const none = () => 8;
-  const imports = { wasi_snapshot_preview1: { clock_time_get: none, fd_write: none } };
+  const linnet = { block_new: none, block_write: none, block_read: none, block_drop: none };
+  const imports = { wasi_snapshot_preview1: { clock_time_get: none, fd_write: none }, linnet };
   const { exports } = await WebAssembly.instantiate(load(), imports);
   exports._initialize();
   const lastError = () => {
@@ -45,12 +47,17 @@ function openSmall(engine, text = json) {
 
 describe('the module', { skip }, () => {
   test('imports no more than it did', () => {
-    const names = WebAssembly.Module.imports(load()).map(({ module, name }) => `${module}.${name}`);
-    assert.deepEqual(names.sort(), ['clock_time_get', 'fd_write'].map((name) => `wasi_snapshot_preview1.${name}`));
+    const blocks = [...abi.matchAll(/^LINNET_ABI_IMPORT\(\w+, (\w+),/gm)].map(([, name]) => `linnet.${name}`);
+    assert.equal(blocks.length, 4);
+    const system = ['clock_time_get', 'fd_write'].map((name) => `wasi_snapshot_preview1.${name}`);
+    for (const variant of ['simd', 'simd-threads'].filter((name) => !missing(modulePath(name)))) {
+      const names = WebAssembly.Module.imports(load(variant)).map(({ module, name }) => `${module}.${name}`);
+      assert.deepEqual(names.sort(), variant === 'simd' ? [...blocks, ...system].sort() : ['env.memory', ...system], variant);
+    }
   });
 
   test('exports what abi.def lists, its memory and its start', () => {
-    const listed = [...readFileSync(new URL('../../src/abi/abi.def', import.meta.url), 'utf8').matchAll(/^LINNET_ABI_FUNCTION\(\w+, (\w+),/gm)];
+    const listed = [...abi.matchAll(/^LINNET_ABI_FUNCTION\(\w+, (\w+),/gm)];
     const names = WebAssembly.Module.exports(load()).map(({ name }) => name);
     assert.deepEqual(names.sort(), [...listed.map(([, name]) => name), '_initialize', 'memory'].sort());
   });
@@ -80,7 +87,7 @@ describe('the module', { skip }, () => {
     const { exports, lastError } = await instantiate();
     const address = exports.alloc(json.length);
     new Uint8Array(exports.memory.buffer).set(json, address);
-    const model = exports.model_open(address, json.length);
+    const model = exports.model_open(address, json.length, 0);
     assert.equal(exports.shard_room(model, 1), 0);
     assert.equal(lastError().code, codes.InvalidArgument[0]);
     const [, room] = new Uint32Array(exports.memory.buffer, exports.shard_room(model, 0), 2);
@@ -193,6 +200,75 @@ describe('the module', { skip }, () => {
       const ratio = engine.heap().peakBytes / session.resident;
       assert.ok(ratio < 1.1, `the heap's peak is ${ratio} times weights, arena and plan`);
     });
+
+  /** The constants of a model's graph, by value, and what reading them took at most of heap and host. */
+  async function constantsOf(model, outside) {
+    const engine = await Engine.create(load(), false);
+    const { handle, description } = engine.openModel(model.json, outside);
+    for (const [i, bytes] of model.shards(description).entries()) {
+      engine.writeShard(handle, i, bytes);
+      engine.endShard(handle, i);
+    }
+    const graph = engine.openGraph(handle, 1, {});
+    engine.close(handle);
+    // Each is read twice, as where two kernels pack it.
+    const all = () => {
+      const found = [];
+      for (let value = 0; ; ++value)
+        try {
+          found.push(graph.constant(value).slice());
+        } catch (error) {
+          assert.match(error.message, /has no elements/);
+          return found.filter(({ length }) => length > 0);
+        }
+    };
+    const constants = all();
+    assert.deepEqual(all(), constants);
+    const { peakBytes } = engine.heap();
+    // What a GPU leaves to the CPU reads them as well.
+    const { handle: session, description: { inputs: [input], outputs: [output] } } = engine.compileNodes(graph.handle, 0, graph.nodes.length - 1);
+    engine.close(graph.handle);
+    assert.equal(engine.blocks.size, 0, 'blocks are left');
+    new Float32Array(engine.bytes.buffer, input.address, input.bytes / 4).forEach((_, i, all) => (all[i] = Math.sin(i)));
+    engine.run(session);
+    const answer = engine.bytes.slice(output.address, output.address + output.bytes);
+    return { constants, answer, peakBytes, stored: description.weightsBytes };
+  }
+
+  const encoded = (model) => ({ json: new TextEncoder().encode(JSON.stringify(model.json)), shards: () => [model.weights] });
+  const shared = (name) => ({
+    json: missing(modelsFolder) ? null : readFileSync(join(modelsFolder, name, 'model.json')),
+    shards: ({ shards }) => shards.map((path) => readFileSync(join(modelsFolder, name, path))),
+  });
+  for (const [name, model] of [
+    ['a model of all storage types', () => encoded(products())],
+    ['mobilenet_v2_1.0_224', () => shared('mobilenet_v2_1.0_224')],
+    ['nsfwjs_mobilenet_v2', () => shared('nsfwjs_mobilenet_v2')],
+  ])
+    test(`weights of ${name} need not wait in the heap`, { skip: name.startsWith('a ') ? false : missing(join(modelsFolder, name)) }, async () => {
+      const inside = await constantsOf(model(), false);
+      const outside = await constantsOf(model(), true);
+      assert.ok(outside.constants.length > 0);
+      assert.deepEqual(outside.constants, inside.constants);
+      assert.deepEqual(outside.answer, inside.answer);
+      const largest = Math.max(...outside.constants.map(({ length }) => length));
+      const sum = outside.constants.reduce((total, { length }) => total + length, 0);
+      assert.ok(inside.peakBytes > inside.stored, 'the comparison is of nothing');
+      assert.ok(outside.peakBytes < 0.2 * sum + largest, `the heap's peak is ${outside.peakBytes} of ${sum} bytes in constants, of which ${largest} in one`);
+    });
+
+  test('a host without memory for a weight is an error of the load', async () => {
+    const engine = await Engine.create(load(), false);
+    const model = encoded(products());
+    const { handle } = engine.openModel(model.json, true);
+    const set = engine.blocks.set;
+    engine.blocks.set = () => {
+      throw new RangeError('Array buffer allocation failed');
+    };
+    assert.throws(() => engine.writeShard(handle, 0, model.shards()[0]), { code: 'OutOfMemory' });
+    engine.blocks.set = set;
+    engine.close(handle);
+  });
 
   test('a trap marks the engine as failed for good', async () => {
     const engine = await Engine.create(load(), false);

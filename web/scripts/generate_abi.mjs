@@ -22,12 +22,14 @@ const mixNumber = (number) => [0, 8, 16, 24].forEach((shift) => byte((number >>>
 const constants = [];
 const structs = new Map();
 const functions = [];
+const imports = [];
 const threadFunctions = [];
 const liveFunctions = [];
 const gpuFunctions = [];
 const frameFunctions = [];
 const functionsOf = {
   LINNET_ABI_FUNCTION: functions,
+  LINNET_ABI_IMPORT: imports,
   LINNET_ABI_THREAD_FUNCTION: threadFunctions,
   LINNET_ABI_LIVE_FUNCTION: liveFunctions,
   LINNET_ABI_GPU_FUNCTION: gpuFunctions,
@@ -74,6 +76,7 @@ for (const [macro, rest] of defs) {
     case 'LINNET_ABI_END':
       break;
     case 'LINNET_ABI_FUNCTION':
+    case 'LINNET_ABI_IMPORT':
     case 'LINNET_ABI_THREAD_FUNCTION':
     case 'LINNET_ABI_LIVE_FUNCTION':
     case 'LINNET_ABI_GPU_FUNCTION':
@@ -109,6 +112,7 @@ const text = [
     enumOf(name, [...struct.fields.map((field) => `${field.name} = ${field.offset}`), `sizeof = ${struct.size}`]),
   ),
   `export interface EngineExports {\n${functions.map(signature).join('\n')}\n}\n`,
+  `export interface EngineImports {\n${imports.map(signature).join('\n')}\n}\n`,
   `export interface GpuExports {\n${gpuFunctions.map(signature).join('\n')}\n}\n`,
   `export interface FrameExports {\n${frameFunctions.map(signature).join('\n')}\n}\n`,
   `export interface LiveExports {\n${liveFunctions.map(signature).join('\n')}\n}\n`,

@@ -11,48 +11,66 @@
 
 namespace linnet {
 
-namespace {
-
-class Model final : public TfjsModel {
- public:
-  Model(std::unique_ptr<JsonDocument> document, Weights weights, std::string metadata, Ranges ranges)
-      : document_(std::move(document)),
-        weights_(std::move(weights)),
-        metadata_(std::move(metadata)),
-        ranges_(std::move(ranges)) {
-    layers_ = find_layers_model(document_->root());
-  }
-
-  TfjsFormat format() const override { return layers_ ? TfjsFormat::Layers : TfjsFormat::Graph; }
-  size_t shard_count() const override { return weights_.shard_count(); }
-  std::string_view shard_path(size_t index) const override { return weights_.shard_path(index); }
-  Result<std::span<std::byte>> shard_room(size_t index) override { return weights_.shard_room(index); }
-  Result<void> shard_filled(size_t index, size_t bytes) override {
-    return weights_.shard_filled(index, bytes);
-  }
-  Result<void> shard_end(size_t index) override { return weights_.shard_end(index); }
-  uint64_t weights_bytes() const override { return weights_.bytes(); }
-  std::vector<WeightBytes> weights_by_type() const override { return weights_.by_type(); }
-  const std::string& metadata_json() const override { return metadata_; }
-
-  Result<Graph> to_graph(const TfjsOptions& options) override {
-    TRY(weights_.check_complete());
-    auto graph = layers_ ? import_layers_model(layers_, weights_, options)
-                         : import_graph_model(document_->root(), weights_, options);
-    weights_.release();
-    if (graph) graph->ranges = ranges_;
-    return graph;
-  }
-
- private:
-  std::unique_ptr<JsonDocument> document_;
-  Weights weights_;
-  std::string metadata_;
-  Ranges ranges_;
-  Json layers_;
+struct TfjsModel::Parts {
+  std::unique_ptr<JsonDocument> document;
+  Weights weights;
+  std::string metadata;
+  Ranges ranges;
+  Json layers;  // of a layers model
 };
 
-}  // namespace
+TfjsModel::TfjsModel(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+TfjsModel::~TfjsModel() = default;
+
+TfjsFormat TfjsModel::format() const {
+  return parts_->layers ? TfjsFormat::Layers : TfjsFormat::Graph;
+}
+
+size_t TfjsModel::shard_count() const {
+  return parts_->weights.shard_count();
+}
+
+std::string_view TfjsModel::shard_path(size_t index) const {
+  return parts_->weights.shard_path(index);
+}
+
+void TfjsModel::keep_outside(HostBlock::Allocate allocate) {
+  parts_->weights.keep_outside(allocate);
+}
+
+Result<std::span<std::byte>> TfjsModel::shard_room(size_t index) {
+  return parts_->weights.shard_room(index);
+}
+
+Result<void> TfjsModel::shard_filled(size_t index, size_t bytes) {
+  return parts_->weights.shard_filled(index, bytes);
+}
+
+Result<void> TfjsModel::shard_end(size_t index) {
+  return parts_->weights.shard_end(index);
+}
+
+uint64_t TfjsModel::weights_bytes() const {
+  return parts_->weights.bytes();
+}
+
+std::vector<WeightBytes> TfjsModel::weights_by_type() const {
+  return parts_->weights.by_type();
+}
+
+const std::string& TfjsModel::metadata_json() const {
+  return parts_->metadata;
+}
+
+Result<Graph> TfjsModel::to_graph(const TfjsOptions& options) {
+  Weights& weights = parts_->weights;
+  TRY(weights.check_complete());
+  auto graph = parts_->layers ? import_layers_model(parts_->layers, weights, options)
+                              : import_graph_model(parts_->document->root(), weights, options);
+  weights.release();
+  if (graph) graph->ranges = parts_->ranges;
+  return graph;
+}
 
 Result<void> TfjsModel::set_shard(size_t index, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -69,7 +87,8 @@ Result<std::unique_ptr<TfjsModel>> TfjsModel::parse(std::string_view json) {
   TRY_ASSIGN(std::unique_ptr<JsonDocument> document, JsonDocument::parse(json));
   const Json root = document->root();
   TRY_ASSIGN(const Json topology, root.member("modelTopology"));
-  if (!find_layers_model(root) && !topology["node"])
+  const Json layers = find_layers_model(root);
+  if (!layers && !topology["node"])
     return fail(
         ErrorCode::MalformedModel,
         "modelTopology holds neither the nodes of a graph model nor the model_config of a layers model");
@@ -77,8 +96,9 @@ Result<std::unique_ptr<TfjsModel>> TfjsModel::parse(std::string_view json) {
   std::string_view metadata = json_member_text(json, "userDefinedMetadata");
   if (!root["userDefinedMetadata"] || metadata.empty()) metadata = "{}";
   TRY_ASSIGN(Ranges ranges, read_ranges(root["userDefinedMetadata"]));
-  return std::make_unique<Model>(std::move(document), std::move(weights), std::string(metadata),
-                                 std::move(ranges));
+  auto parts = std::make_unique<Parts>(
+      Parts{std::move(document), std::move(weights), std::string(metadata), std::move(ranges), layers});
+  return std::unique_ptr<TfjsModel>(new TfjsModel(std::move(parts)));
 }
 
 }  // namespace linnet

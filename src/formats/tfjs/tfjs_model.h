@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/host_memory.h"
 #include "graph/graph.h"
 
 namespace linnet {
@@ -40,34 +41,43 @@ class TfjsModel {
  public:
   // Fails with MalformedJson (line and column), MalformedModel or UnsupportedType.
   static Result<std::unique_ptr<TfjsModel>> parse(std::string_view json);
-  virtual ~TfjsModel() = default;
+  ~TfjsModel();
 
-  virtual TfjsFormat format() const = 0;
+  TfjsFormat format() const;
   // Weight files in manifest order, relative to model.json.
-  virtual size_t shard_count() const = 0;
-  virtual std::string_view shard_path(size_t index) const = 0;
+  size_t shard_count() const;
+  std::string_view shard_path(size_t index) const;
+  // Before the first shard: weights of some size wait in blocks of the host's memory until somebody reads
+  // their elements, one weight at a time. For hosts of GPUs, which alone need most of them.
+  void keep_outside(HostBlock::Allocate allocate);
   // The shards' bytes, in order, written where the weights will be used, so that no file lies in memory
   // whole. `shard_room` is where the next bytes of shard `index` go, at least one; the caller writes there
   // and tells `shard_filled` how many. WrongSize when the manifest's weights are full. `shard_end` ends the
   // shard; with the last one of its group, WrongSize names the files, the bytes and the weight at which they
   // end.
-  virtual Result<std::span<std::byte>> shard_room(size_t index) = 0;
-  virtual Result<void> shard_filled(size_t index, size_t bytes) = 0;
-  virtual Result<void> shard_end(size_t index) = 0;
+  Result<std::span<std::byte>> shard_room(size_t index);
+  Result<void> shard_filled(size_t index, size_t bytes);
+  Result<void> shard_end(size_t index);
   // All of shard `index` at once.
   Result<void> set_shard(size_t index, std::span<const std::byte> bytes);
   // The bytes that all shards hold together.
-  virtual uint64_t weights_bytes() const = 0;
-  virtual std::vector<WeightBytes> weights_by_type() const = 0;
+  uint64_t weights_bytes() const;
+  std::vector<WeightBytes> weights_by_type() const;
   // `userDefinedMetadata` as JSON text, "{}" where absent.
-  virtual const std::string& metadata_json() const = 0;
+  const std::string& metadata_json() const;
 
   // Builds the graph from the topology and all shards, which it lets go, with the ranges in the metadata, if
   // any. Inputs and outputs carry the names of the signature where there is one, else the node's or layer's.
   // Fails with MissingWeight (a shard that has not been set, a weight that the manifest does not list),
   // InvalidArgument (a shape of `options` is needed, or does not fit), MissingNode, Cycle, UnsupportedOp (op
   // and node), TooLarge, or an op's own shape error.
-  virtual Result<Graph> to_graph(const TfjsOptions& options) = 0;
+  Result<Graph> to_graph(const TfjsOptions& options);
+
+ private:
+  struct Parts;
+  explicit TfjsModel(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace linnet

@@ -36,6 +36,11 @@ Result<void> check_path(std::string_view path) {
   return {};
 }
 
+// Smaller weights are not worth the calls; many of them are read while the graph is rewritten.
+constexpr uint64_t kMinOutsideBytes = 4096;
+// At most so many bytes go to the host's memory at a time.
+constexpr uint64_t kPortion = 65536;
+
 uint16_t load_u16(const std::byte* from) {
   uint16_t value;
   std::memcpy(&value, from, sizeof value);
@@ -58,6 +63,10 @@ size_t Weights::stored_size(Storage storage) {
       return 1;
   }
   return 1;
+}
+
+bool Weights::is_plain(Storage storage) {
+  return storage == Storage::Float32 || storage == Storage::Int32;
 }
 
 const char* Weights::storage_name(Storage storage) {
@@ -205,6 +214,16 @@ std::string Weights::files_hold(const Group& group) const {
   return text + " to '" + std::string(shards_[group.shard_end - 1].path) + "' hold";
 }
 
+Result<std::shared_ptr<Weights::Stored>> Weights::make_stored(uint64_t bytes) const {
+  auto stored = std::make_shared<Stored>();
+  if (allocate_ != nullptr && bytes >= kMinOutsideBytes) {
+    TRY_ASSIGN(stored->block, allocate_(bytes));
+  } else {
+    TRY_ASSIGN(stored->buffer, Buffer::allocate(bytes));
+  }
+  return stored;
+}
+
 Result<std::span<std::byte>> Weights::shard_room(size_t index) {
   TRY(check_turn(index));
   const Group& group = groups_[shards_[index].group];
@@ -215,10 +234,14 @@ Result<std::span<std::byte>> Weights::shard_room(size_t index) {
                 files_hold(group).c_str(), static_cast<unsigned long long>(group.bytes));
   Weight& weight = weights_[next_weight_];
   if (weight.stored == nullptr) {
-    TRY_ASSIGN(Buffer buffer, Buffer::allocate(weight.bytes));
-    weight.stored = std::make_shared<Buffer>(std::move(buffer));
+    TRY_ASSIGN(weight.stored, make_stored(weight.bytes));
   }
-  return weight.stored->bytes().subspan(static_cast<size_t>(next_byte_));
+  if (weight.stored->block == nullptr)
+    return weight.stored->buffer.bytes().subspan(static_cast<size_t>(next_byte_));
+  if (on_its_way_.size() == 0) {
+    TRY_ASSIGN(on_its_way_, Buffer::allocate(kPortion));
+  }
+  return on_its_way_.bytes().first(static_cast<size_t>(std::min(kPortion, weight.bytes - next_byte_)));
 }
 
 Result<void> Weights::shard_filled(size_t index, size_t bytes) {
@@ -226,6 +249,8 @@ Result<void> Weights::shard_filled(size_t index, size_t bytes) {
   if (bytes > room.size())
     return fail(ErrorCode::InvalidArgument, "%zu bytes of shard %zu, but there was room for %zu", bytes,
                 index, room.size());
+  if (HostBlock* block = weights_[next_weight_].stored->block.get())
+    block->write(next_byte_, room.first(bytes));
   next_byte_ += bytes;
   return {};
 }
@@ -259,6 +284,7 @@ void Weights::release() {
     weight.stored = {};
     weight.tensor = {};
   }
+  on_its_way_ = {};
   next_shard_ = next_weight_ = 0;
   next_byte_ = 0;
 }
@@ -280,11 +306,22 @@ class Weights::Decoder final : public Tensor::Source {
  public:
   explicit Decoder(const Weight& weight) : weight_(weight) {}
 
+  const HostBlock* block() const override {
+    return is_plain(weight_.storage) ? weight_.stored->block.get() : nullptr;
+  }
   Result<Buffer> elements() const override {
     const auto count = weight_.shape.elements();
-    const std::byte* from = weight_.stored->data();
+    const size_t stored_bytes = stored_size(weight_.storage);
     TRY_ASSIGN(Buffer buffer, Buffer::allocate(static_cast<uint64_t>(count) * dtype_size(weight_.dtype)));
-    for (int64_t i = 0; i < count; ++i, from += stored_size(weight_.storage)) {
+    const std::byte* from = weight_.stored->buffer.data();
+    if (const HostBlock* block = weight_.stored->block.get()) {
+      // At the end: an element is written where it was read, or before.
+      std::byte* into = buffer.data() + buffer.size() - weight_.bytes;
+      block->read(into);
+      from = into;
+    }
+    if (is_plain(weight_.storage)) return buffer;
+    for (int64_t i = 0; i < count; ++i, from += stored_bytes) {
       double value = static_cast<uint8_t>(*from);
       if (weight_.storage == Storage::Float16) {
         value = static_cast<double>(half_to_float(load_u16(from)));
@@ -307,8 +344,8 @@ Result<Tensor> Weights::tensor(size_t position) {
   if (!weight.tensor.empty()) return weight.tensor;
   if (weight.stored == nullptr) {
     TRY_ASSIGN(weight.tensor, Tensor::zeros(weight.dtype, weight.shape));
-  } else if (weight.storage == Storage::Float32 || weight.storage == Storage::Int32) {
-    weight.tensor = Tensor(weight.dtype, weight.shape, std::move(*weight.stored));
+  } else if (weight.stored->block == nullptr && is_plain(weight.storage)) {
+    weight.tensor = Tensor(weight.dtype, weight.shape, std::move(weight.stored->buffer));
   } else {
     weight.tensor = Tensor::lazy(weight.dtype, weight.shape, std::make_unique<Decoder>(weight));
   }

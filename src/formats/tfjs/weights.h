@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/host_memory.h"
 #include "formats/tfjs/json.h"
 #include "formats/tfjs/name_index.h"
 #include "formats/tfjs/tfjs_model.h"
@@ -28,6 +29,9 @@ class Weights {
   std::string_view shard_path(size_t index) const { return shards_[index].path; }
   uint64_t bytes() const { return bytes_; }
   std::vector<WeightBytes> by_type() const;
+
+  // See TfjsModel.
+  void keep_outside(HostBlock::Allocate allocate) { allocate_ = allocate; }
 
   // The bytes of all shards, one after the other. Every weight gets memory of its own. `shard_room` is where
   // the next bytes of shard `index` go, at least one; WrongSize when the manifest has no more. `shard_filled`
@@ -52,6 +56,11 @@ class Weights {
  private:
   // How the bytes of a weight are stored.
   enum class Storage : uint8_t { Float32, Int32, Bool, Uint8, Float16, Quantised8, Quantised16 };
+  // The bytes of a weight, in the engine's memory or the host's.
+  struct Stored {
+    Buffer buffer;
+    std::unique_ptr<HostBlock> block;
+  };
   struct Weight {
     std::string_view name;
     DType dtype;
@@ -59,7 +68,7 @@ class Weights {
     Shape shape;
     double scale, min;  // of the quantised: value = stored * scale + min
     uint64_t bytes;     // stored
-    std::shared_ptr<Buffer> stored = nullptr;
+    std::shared_ptr<Stored> stored = nullptr;
     Tensor tensor = {};
   };
   struct Shard {
@@ -73,6 +82,8 @@ class Weights {
   };
 
   static size_t stored_size(Storage storage);
+  // Whether the elements are what is stored.
+  static bool is_plain(Storage storage);
   static const char* storage_name(Storage storage);
   static Result<Weight> parse_weight(Json entry);
   static Result<void> parse_storage(Json entry, Weight& weight);
@@ -81,6 +92,7 @@ class Weights {
   Result<void> check_turn(size_t index) const;
   // "'a.bin' to 'b.bin' hold", for messages.
   std::string files_hold(const Group& group) const;
+  Result<std::shared_ptr<Stored>> make_stored(uint64_t bytes) const;
   class Decoder;
 
   std::vector<Weight> weights_;
@@ -91,6 +103,8 @@ class Weights {
   // Where the next byte goes: shard, weight, and the byte within the weight.
   size_t next_shard_ = 0, next_weight_ = 0;
   uint64_t next_byte_ = 0;
+  HostBlock::Allocate allocate_ = nullptr;
+  Buffer on_its_way_;  // what goes to the host's memory next
 };
 
 }  // namespace linnet

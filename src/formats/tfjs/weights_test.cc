@@ -162,6 +162,70 @@ TEST(Weights, KeepsSmallFormsUntilTheyAreRead) {
   EXPECT_EQ(reinterpret_cast<const float*>(buffer->data())[1], 2);
 }
 
+// The host's memory, as a test sees it.
+int blocks_alive = 0;
+bool has_room = true;
+
+class TestBlock final : public HostBlock {
+ public:
+  explicit TestBlock(uint64_t bytes) : HostBlock(1), bytes_(bytes) { ++blocks_alive; }
+  ~TestBlock() override { --blocks_alive; }
+  void write(uint64_t at, std::span<const std::byte> bytes) override {
+    ASSERT_LE(at + bytes.size(), bytes_.size());
+    std::ranges::copy(bytes, bytes_.begin() + static_cast<ptrdiff_t>(at));
+  }
+  void read(std::byte* into) const override { std::ranges::copy(bytes_, into); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+Result<std::unique_ptr<HostBlock>> allocate_block(uint64_t bytes) {
+  if (!has_room) return fail(ErrorCode::OutOfMemory, "no room");
+  return std::make_unique<TestBlock>(bytes);
+}
+
+TEST(Weights, KeepsLargeOnesInTheHostsMemory) {
+  const std::string manifest = group(R"("v","w")", R"({"name":"a","shape":[9000],"dtype":"float32"},
+      {"name":"small","shape":[2],"dtype":"float32"},
+      {"name":"b","shape":[9001],"dtype":"float16"}, {"name":"c","shape":[70001],"dtype":"bool"},
+      {"name":"d","shape":[9001],"dtype":"uint8"}, {"name":"e","shape":[9000],"dtype":"int32"},
+      {"name":"f","shape":[9001],"dtype":"float32","quantization":{"dtype":"uint8","scale":0.5,"min":-1}},
+      {"name":"g","shape":[9001],"dtype":"int32","quantization":{"dtype":"uint16","scale":3,"min":-7}})");
+  auto inside = parse(manifest);
+  auto outside = parse(manifest);
+  ASSERT_TRUE(inside && outside) << error_of(inside);
+  outside->weights.keep_outside(allocate_block);
+  std::string bytes;
+  for (uint64_t i = 0; i < outside->weights.bytes(); ++i) bytes += static_cast<char>(i * 2654435761u >> 13);
+  for (Weights* weights : {&inside->weights, &outside->weights}) {
+    ASSERT_TRUE(set(*weights, 0, bytes.substr(0, 100'001)));
+    ASSERT_TRUE(set(*weights, 1, bytes.substr(100'001)));
+  }
+  EXPECT_EQ(blocks_alive, 7);
+  for (size_t i = 0; i < 8; ++i) {
+    auto expected = inside->weights.tensor(i), found = outside->weights.tensor(i);
+    ASSERT_TRUE(expected && found) << error_of(found);
+    EXPECT_EQ(found->is_lazy(), i != 1);
+    // Where the elements are what is stored, nobody need read them.
+    EXPECT_EQ(found->block() != nullptr, i == 0 || i == 5);
+    // Bits, as some are NaN.
+    EXPECT_EQ(std::memcmp(expected->data(), found->data(), expected->bytes()), 0) << i;
+  }
+  outside->weights.release();
+  EXPECT_EQ(blocks_alive, 0);
+}
+
+TEST(Weights, SaysWhereTheHostHasNoMemory) {
+  auto parsed = parse(group("\"w\"", R"({"name":"a","shape":[9000],"dtype":"float32"})"));
+  ASSERT_TRUE(parsed) << error_of(parsed);
+  parsed->weights.keep_outside(allocate_block);
+  has_room = false;
+  const auto full = set(parsed->weights, 0, "x");
+  has_room = true;
+  EXPECT_EQ(error_of(full), "out of memory: no room");
+}
+
 TEST(Weights, TakesShardsInTheirOrderOnly) {
   auto parsed = parse(group(R"("s1","s2")", R"({"name":"a","shape":[2],"dtype":"float32"})"));
   ASSERT_TRUE(parsed) << error_of(parsed);

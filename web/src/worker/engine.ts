@@ -20,6 +20,7 @@ import {
 } from '../generated/abi.js';
 import type { HelperStart, ImagePlan } from '../protocol.js';
 import type { DType, HeapFigures, NodeTime, TensorInfo } from '../types.js';
+import { blockImports, type Blocks } from './host_blocks.js';
 import { type ImageLayout, nameBytes, writeImageSpec } from './image_spec.js';
 import { type Printed, wasiImports } from './wasi.js';
 
@@ -58,7 +59,7 @@ export interface EngineGraph {
   readonly words: Uint8Array;
   /** Its nodes by number, without times. */
   readonly nodes: readonly NodeTime[];
-  /** The elements of a constant, in the engine's memory. */
+  /** The elements of a constant, in the engine's memory or outside. Good until the next call. */
   readonly constant: (value: number) => Uint8Array;
 }
 
@@ -96,6 +97,7 @@ export class Engine {
     readonly memory: WebAssembly.Memory,
     private readonly exports: ReactorExports,
     private readonly printed: Printed,
+    private readonly blocks: Blocks,
   ) {
     this.#bytes = new Uint8Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
@@ -103,9 +105,11 @@ export class Engine {
 
   static async create(module: WebAssembly.Module, threads: boolean): Promise<Engine> {
     const printed: Printed = { text: '' };
+    const blocks: Blocks = new Map();
     let memory = threads ? sharedMemory() : null;
     const imports: WebAssembly.Imports = { wasi_snapshot_preview1: wasiImports(() => memory!, printed) };
     if (memory) imports['env'] = { memory };
+    else imports['linnet'] = { ...blockImports(blocks, () => memory!) };
     const instance = await WebAssembly.instantiate(module, imports);
     const exports = instance.exports as unknown as ReactorExports;
     memory ??= exports.memory!;
@@ -116,7 +120,7 @@ export class Engine {
         'EngineFailed',
         `the script and the .wasm file are of different builds (${abiHash.toString(16)} and ${hash.toString(16)})`,
       );
-    return new Engine(module, memory, exports, printed);
+    return new Engine(module, memory, exports, printed, blocks);
   }
 
   /** What a helper thread needs to join; helpers count from 1. */
@@ -137,8 +141,9 @@ export class Engine {
     return this.#view;
   }
 
-  openModel(json: Uint8Array): { handle: number; description: ModelDescription } {
-    const handle = this.#withBytes(json, (address) => this.#must((e) => e.model_open(address, json.length)));
+  /** With `outside` the weights do not wait in the engine's memory, but in the host's. */
+  openModel(json: Uint8Array, outside = false): { handle: number; description: ModelDescription } {
+    const handle = this.#withBytes(json, (address) => this.#must((e) => e.model_open(address, json.length, outside ? 1 : 0)));
     const info = this.#must((e) => e.model_info(handle));
     const shards: string[] = [];
     for (let i = 0; i < this.#u32(info + ModelInfo.shard_count); ++i)
@@ -200,6 +205,8 @@ export class Engine {
       words: this.bytes.subarray(words, words + 4 * this.#u32(info + GraphInfo.word_count)),
       nodes: this.#nodes(this.#u32(info + GraphInfo.nodes), this.#u32(info + GraphInfo.node_count)),
       constant: (value) => {
+        const outside = this.blocks.get(this.#call((e) => e.graph_block(handle, value)));
+        if (outside) return outside;
         const bytes = this.#u32(this.#u32(info + GraphInfo.constant_bytes) + 4 * value);
         const address = bytes && this.#must((e) => e.graph_constant(handle, value));
         return this.bytes.subarray(address, address + bytes);

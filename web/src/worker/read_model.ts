@@ -127,11 +127,12 @@ async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 /**
  * Opens the model in the engine, which may still be on its way as well, with all its weights, and gives its handle and its
- * digest: model.json's and the weights'.
+ * digest: model.json's and the weights'. `outside`: see Engine.openModel.
  */
 export async function readModel(
   starting: Promise<Engine>,
   source: ModelSource,
+  outside: boolean,
   onProgress: (progress: Progress) => void,
 ): Promise<{ handle: number; description: ModelDescription; digest: string }> {
   const files = source.kind === 'url' ? filesOfUrl(source.url, source.request) : filesOfFiles(source.files);
@@ -151,7 +152,7 @@ export async function readModel(
   const engine = await starting;
   let opened;
   try {
-    opened = engine.openModel(json);
+    opened = engine.openModel(json, outside);
   } catch (error) {
     const { code, detail } = toLinnetError(error, 'EngineFailed');
     throw new LinnetError(code, `${main.name}: ${detail}`);

@@ -34,8 +34,8 @@ export function startPrograms(gl: Gl, texts: readonly string[]): WebGLProgram[] 
 
 /**
  * Resolves when all programs are linked and know their textures' units; `take` gets the numbers of those that have become
- * ready. While there are none `work` goes on with something else, and gives whether there is more of it. Asking for the
- * result of a link waits for it: where the browser can tell that it is there, that is asked first.
+ * ready. While there are none `work` goes on with something else; it gives whether it did, and else has looked for errors.
+ * Asking for the result of a link waits for it: where the browser can tell that it is there, that is asked first.
  */
 export async function endPrograms(
   gl: Gl,
@@ -50,10 +50,12 @@ export async function endPrograms(
     const ready = (number: number) => !parallel || gl.getProgramParameter(programs[number]!, parallel.COMPLETION_STATUS_KHR);
     const linked = waiting.filter(ready);
     waiting = waiting.filter((number) => !linked.includes(number));
-    forgetErrors(gl);
     for (const number of linked) endProgram(gl, programs[number]!);
     if (linked.length > 0) take(linked);
-    else if (!work()) await sleep(1);
+    else if (!work()) {
+      await sleep(1);
+      forgetErrors(gl);
+    }
   }
 }
 

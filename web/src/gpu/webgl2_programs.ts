@@ -33,14 +33,16 @@ export function startPrograms(gl: Gl, texts: readonly string[]): WebGLProgram[] 
 }
 
 /**
- * Resolves when all programs are linked and know their textures' units; `take` gets the numbers of those that have become
- * ready. While there are none `work` goes on with something else; it gives whether it did, and else has looked for errors.
- * Asking for the result of a link waits for it: where the browser can tell that it is there, that is asked first.
+ * Resolves when all programs are linked and know the units of their textures, `counts` of them each; `take` gets the number
+ * of each program that is ready. While there is none `work` goes on with something else; it gives whether it did, and else
+ * has looked for errors. Asking for the result of a link waits for it: where the browser can tell that it is there, that is
+ * asked first.
  */
 export async function endPrograms(
   gl: Gl,
   programs: readonly WebGLProgram[],
-  take: (numbers: readonly number[]) => void,
+  counts: readonly number[],
+  take: (number: number) => void,
   work: () => boolean,
 ): Promise<void> {
   const parallel = gl.getExtension('KHR_parallel_shader_compile');
@@ -50,25 +52,24 @@ export async function endPrograms(
     const ready = (number: number) => !parallel || gl.getProgramParameter(programs[number]!, parallel.COMPLETION_STATUS_KHR);
     const linked = waiting.filter(ready);
     waiting = waiting.filter((number) => !linked.includes(number));
-    for (const number of linked) endProgram(gl, programs[number]!);
-    if (linked.length > 0) take(linked);
-    else if (!work()) {
+    for (const number of linked) {
+      endProgram(gl, programs[number]!, counts[number]!);
+      take(number);
+    }
+    if (linked.length === 0 && !work()) {
       await sleep(1);
       forgetErrors(gl);
     }
   }
 }
 
-function endProgram(gl: Gl, program: WebGLProgram): void {
+// Each question to the program waits for the GPU's process.
+function endProgram(gl: Gl, program: WebGLProgram, count: number): void {
   if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
     const [, fragment] = gl.getAttachedShaders(program)!;
     throw new LinnetError('GpuFailed', `a shader of the model: ${gl.getProgramInfoLog(program)} ${gl.getShaderInfoLog(fragment!)}`);
   }
   gl.useProgram(program);
-  for (let unit = 0; unit < weightsUnit; ++unit) {
-    const sampler = gl.getUniformLocation(program, `s${unit}`);
-    if (!sampler) break;
-    gl.uniform1i(sampler, unit);
-  }
+  for (let unit = 0; unit < count; ++unit) gl.uniform1i(gl.getUniformLocation(program, `s${unit}`), unit);
   gl.uniform1i(gl.getUniformLocation(program, 'w'), weightsUnit);
 }

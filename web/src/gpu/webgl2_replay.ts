@@ -196,14 +196,12 @@ export class WebGl2Replay implements Replay {
     const firstDraws: number[] = [];
     for (let at = 0; at < plan.words.length; at += 1 + (plan.words[at]! >>> 16))
       if ((plan.words[at]! & 0xffff) === Abi.kGpuDraw) firstDraws[plan.words[at + 1]!] ??= at;
-    const draw = (linked: readonly number[]) => {
+    const draw = (number: number) => {
       this.#bindWeights();
-      for (const number of linked) {
-        this.#draw(firstDraws[number]!, 1);
-        gl.flush();
-      }
+      this.#draw(firstDraws[number]!, 1);
+      gl.flush();
     };
-    await endPrograms(gl, this.#programs, draw, fillPiece);
+    await endPrograms(gl, this.#programs, firstDraws.map((at) => (plan.words[at]! >>> 16) - 5), draw, fillPiece);
     while (fillPiece());
   }
 

@@ -68,6 +68,28 @@ const %gamma: f32[64] = random(1)
 const %beta: f32[64] = random(2)
 %y = layer_norm(%x, %gamma, %beta) {mode=rms, epsilon=0.00001}
 output %y)",
+    R"(input %x: f32[50,768]
+const %gamma: f32[768] = random(1)
+const %beta: f32[768] = random(2)
+%y = layer_norm(%x, %gamma, %beta) {mode=layer, epsilon=0.00001}
+output %y)",
+    R"(input %x: f32[3,1025]
+const %gamma: f32[1025] = random(1)
+const %beta: f32[1025] = random(2)
+%y = layer_norm(%x, %gamma, %beta) {mode=rms, epsilon=0.001}
+output %y)",
+    // Far from zero sums of squares would leave no digits to the variance.
+    R"(input %x: f32[2,2,301]
+const %gamma: f32[301] = random(1)
+const %beta: f32[301] = random(2)
+%z = elementwise(%x) {expr=add($0, 50)}
+%y = layer_norm(%z, %gamma, %beta) {mode=layer, epsilon=0.000001}
+output %y)",
+    R"(input %x: f32[4,3]
+const %gamma: f32[3] = random(1)
+const %beta: f32[3] = random(2)
+%y = layer_norm(%x, %gamma, %beta) {mode=layer, epsilon=0.001}
+output %y)",
 };
 
 }  // namespace

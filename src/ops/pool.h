@@ -10,6 +10,13 @@ inline constexpr AttrDef kPoolAttrs[] = {{Attr::kernel, AttrType::Ints, true, 2}
 Result<void> infer_pool(const InferContext& context);
 // The window of a pool node that the shape rule has accepted.
 Window pool_window(const Attrs& attrs, const Shape& input);
+// Whether the only pixel of each result sees its whole image, and nothing else.
+inline bool covers_image(const Window& window) {
+  const auto covers = [](const WindowAxis& axis) {
+    return axis.output == 1 && axis.pad_before == 0 && axis.kernel == axis.input;
+  };
+  return covers(window.y) && covers(window.x);
+}
 
 // Calls `fold(channel pointer of one input pixel)` for each pixel under the window at (oy, ox), between
 // `begin()` and `end(output pixel, how many pixels were inside)`.

@@ -157,6 +157,40 @@ output %y)",
     R"(input %x: i32[3,5]
 %y = reduce(%x) {mode=sum, axes=[]}
 output %y)",
+    // Many terms: of rows, of columns, of both.
+    R"(input %x: f32[40,1001]
+%y = reduce(%x) {mode=mean, axes=[1]}
+output %y)",
+    R"(input %x: f32[2,16,17,70]
+%y = reduce(%x) {mode=sum, axes=[1,2], keep_dims=true}
+output %y)",
+    R"(input %x: f32[301,3]
+%y = reduce(%x) {mode=max, axes=[0]}
+output %y)",
+    R"(input %x: f32[7,40,9]
+%y = reduce(%x) {mode=min, axes=[0,2], keep_dims=true}
+output %y)",
+    R"(input %x: f32[3,20,2,30,5]
+%y = reduce(%x) {mode=sum, axes=[1,3]}
+output %y)",
+    R"(input %x: f32[19,23,11]
+%y = reduce(%x) {mode=mean, axes=[]}
+output %y)",
+    R"(input %x: f32[33,2,36]
+%y = reduce(%x) {mode=prod, axes=[0]}
+output %y)",
+    R"(input %x: i32[5,600]
+%y = reduce(%x) {mode=max, axes=[1]}
+output %y)",
+    R"(input %x: i32[70,9]
+%y = reduce(%x) {mode=sum, axes=[0], keep_dims=true}
+output %y)",
+    // The highest of nothing but negative infinity is that.
+    R"(input %x: f32[3,301]
+%i = elementwise(%x) {expr=mul(add(mul($0, 0), 3e38), sub(-10, mul($0, $0)))}
+%m = reduce(%i) {mode=max, axes=[1]}
+%y = elementwise(%m) {expr=less($0, -3.402823e38)}
+output %y)",
 };
 
 }  // namespace

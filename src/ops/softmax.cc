@@ -36,6 +36,9 @@ void reference(const ReferenceContext& context) {
     R"(input %x: f32[1,1000]
 %y = softmax(%x)
 output %y)",
+    R"(input %x: f32[5,9,100]
+%y = softmax(%x)
+output %y)",
     R"(input %x: f32[3,2,7]
 %y = softmax(%x)
 output %y)",

@@ -188,11 +188,11 @@ std::optional<Norm> match_norm(const Graph& graph, ValueId y) {
     const Node* node = elementwise_producer(graph, square);
     if (node == nullptr) continue;
     for (ValueId input : node->inputs) {
+      // x - mean first: it is a norm too, of mode rms.
+      if (const Node* before = elementwise_producer(graph, input))
+        for (ValueId x : before->inputs)
+          if (const auto norm = attempt(x)) return norm;
       if (const auto norm = attempt(input)) return norm;
-      const Node* before = elementwise_producer(graph, input);
-      if (before == nullptr) continue;
-      for (ValueId x : before->inputs)
-        if (const auto norm = attempt(x)) return norm;
     }
   }
   return std::nullopt;

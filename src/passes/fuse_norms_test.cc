@@ -61,6 +61,27 @@ const %beta: f32[8] = [0, 0.5, 1, -1, 0.125, 0.25, 2, 1]
   }
 }
 
+// The difference alone would be a norm of mode rms.
+TEST(FuseNorms, TakesTheMeanInWhereTheDifferenceIsSquared) {
+  Graph graph = testing::parse(R"(
+input %x: f32[4,8]
+const %w: f32[8] = [1, 0.5, 2, -1, 3, 0.25, 1, 1]
+%m: f32[4,1] = reduce(%x) {mode=mean, axes=[1], keep_dims=true}
+%c: f32[4,8] = elementwise(%x, %m) {expr=sub($0, $1)}
+%sq: f32[4,8] = elementwise(%c) {expr=mul($0, $0)}
+%v: f32[4,1] = reduce(%sq) {mode=mean, axes=[1], keep_dims=true}
+%y: f32[4,8] = elementwise(%c, %v, %w) {expr=mul(mul($0, rsqrt(add($1, 0.125))), $2)}
+output %y
+)");
+  const Graph before = graph;
+  const auto done = fuse_norms(graph);
+  ASSERT_TRUE(done) << testing::error_of(done);
+  EXPECT_EQ(*done, 1);
+  ASSERT_EQ(graph.node_count(), 1u) << print_graph(graph);
+  EXPECT_EQ(graph.node(0).attrs.get_string(Attr::mode, ""), "layer");
+  testing::expect_same_results(before, graph);
+}
+
 // What is normalised is itself elementwise, and used again, as in a residual stream.
 TEST(FuseNorms, FindsNormsOfElementwiseResults) {
   Graph graph = testing::parse(R"(

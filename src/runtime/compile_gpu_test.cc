@@ -14,12 +14,16 @@ namespace {
 
 using testing::error_of;
 
-gpu::GpuPlan compile(std::string_view text, gpu::Api api = gpu::Api::WebGpu) {
+gpu::GpuPlan compile(std::string_view text, const gpu::Target& target) {
   Graph graph = testing::parse(text);
   EXPECT_TRUE(run_passes(graph));
-  auto plan = compile_gpu(graph, {.api = api, .software = true});
+  auto plan = compile_gpu(graph, target);
   EXPECT_TRUE(plan) << error_of(plan);
   return plan ? std::move(*plan) : gpu::GpuPlan{};
+}
+
+gpu::GpuPlan compile(std::string_view text, gpu::Api api = gpu::Api::WebGpu) {
+  return compile(text, {.api = api, .software = true});
 }
 
 constexpr std::string_view kNetwork = R"(input %x: f32[1,8,8,3]
@@ -37,6 +41,15 @@ const %v: f32[1,1,8,8] = random(4)
 output %s
 output %i)";
 
+// What workgroups fold: rows by subgroups, columns by halves.
+constexpr std::string_view kFolds = R"(input %x: f32[1,9,8,40]
+const %g: f32[40] = random(1)
+const %b: f32[40] = random(2)
+%n = layer_norm(%x, %g, %b) {mode=layer, epsilon=0.001}
+%p = reduce(%n) {mode=mean, axes=[1,2]}
+%s = softmax(%p)
+output %s)";
+
 // tests/golden/NAME holds the plan as print_gpu_plan writes it. LINNET_UPDATE_GOLDEN=1 writes it anew.
 void expect_golden(const std::string& name, const gpu::GpuPlan& plan) {
   const std::string path = LINNET_SOURCE_DIR "/tests/golden/" + name;
@@ -50,6 +63,7 @@ void expect_golden(const std::string& name, const gpu::GpuPlan& plan) {
 TEST(CompileGpu, GivesTheGoldenPlans) {
   expect_golden("webgpu_network.txt", compile(kNetwork));
   expect_golden("webgl2_network.txt", compile(kNetwork, gpu::Api::WebGl2));
+  expect_golden("webgpu_folds.txt", compile(kFolds, {.min_subgroup = 4, .max_subgroup = 64}));
 }
 
 TEST(CompileGpu, SharesShadersAmongStepsOfOneKind) {

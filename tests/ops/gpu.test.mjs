@@ -16,7 +16,7 @@ const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array, i8: Int8A
 const folder = mkdtempSync(join(tmpdir(), 'linnet-gpus-'));
 // Kernels differ by what a GPU is like, and all of them run on the emulated one. f16 has 11 bits.
 const targets = [];
-for (const name of ['webgpu-software', 'webgpu-hardware', 'webgpu-f16', 'webgl2-f32', 'webgl2-f16']) {
+for (const name of ['webgpu-software', 'webgpu-hardware', 'webgpu-plain', 'webgpu-f16', 'webgl2-f32', 'webgl2-f16']) {
   const [backend, kind] = name.split('-');
   const least = kind === 'f16' ? 4e-3 : 0;
   mkdirSync(join(folder, name));

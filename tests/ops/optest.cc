@@ -200,7 +200,10 @@ struct NamedTarget {
 };
 constexpr NamedTarget kTargets[] = {
     {"webgpu-software", {.api = gpu::Api::WebGpu, .software = true, .min_subgroup = 4, .max_subgroup = 4}},
-    {"webgpu-hardware", {.api = gpu::Api::WebGpu, .min_subgroup = 4, .max_subgroup = 128}},
+    // Dispatches have two dimensions where there are more workgroups than this.
+    {"webgpu-hardware",
+     {.api = gpu::Api::WebGpu, .min_subgroup = 4, .max_subgroup = 128, .max_workgroups = 48}},
+    {"webgpu-plain", {.api = gpu::Api::WebGpu}},
     {"webgpu-f16", {.api = gpu::Api::WebGpu, .software = true, .f16 = true}},
     {"webgl2-f32", {.api = gpu::Api::WebGl2}},
     {"webgl2-f16", {.api = gpu::Api::WebGl2, .f16 = true}},

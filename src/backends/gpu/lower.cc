@@ -143,6 +143,8 @@ Result<bool> Lowering::lower_special(const Node& node) {
       return lower_depthwise_conv2d(node);
     case Op::softmax:
       return lower_softmax(node);
+    case Op::layer_norm:
+      return lower_layer_norm(node);
     default:
       return false;
   }

@@ -7,6 +7,7 @@
 
 #include "backends/gpu/kernel.h"
 #include "backends/gpu/plan.h"
+#include "backends/gpu/reduction.h"
 #include "backends/gpu/target.h"
 #include "graph/graph.h"
 
@@ -39,6 +40,9 @@ class Lowering {
 
   // Appends a step that computes `out` by a flat kernel, whose text it completes; gives true.
   virtual Result<bool> emit(Kernel& kernel, ValueId out) = 0;
+  // Appends a step that computes `out` by the kernel of a reduction, as only this backend can. False: it
+  // cannot, and the kernel is as it was.
+  virtual Result<bool> emit_reduction(Kernel&, ValueId, const Reduction&) { return false; }
   // Makes the node's own operands inputs 0, 1, ... of the kernel.
   void add_own_inputs(Kernel& kernel, const Node& node);
 
@@ -50,6 +54,7 @@ class Lowering {
   virtual Result<bool> lower_product(const Node& node) = 0;
   virtual Result<bool> lower_depthwise_conv2d(const Node& node) = 0;
   virtual Result<bool> lower_softmax(const Node& node) = 0;
+  virtual Result<bool> lower_layer_norm(const Node&) { return false; }
   // Where the host finds the value / puts it.
   virtual Result<Ref> host_source(ValueId id) { return ref(id); }
   virtual Ref host_target(ValueId id) { return ref(id); }
@@ -95,6 +100,7 @@ Result<bool> lower_elementwise(Lowering&, const Node&);
 Result<bool> lower_matmul(Lowering&, const Node&);
 Result<bool> lower_pad(Lowering&, const Node&);
 Result<bool> lower_pool(Lowering&, const Node&);
+// Also of an avg_pool of whole images.
 Result<bool> lower_reduce(Lowering&, const Node&);
 Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_slice(Lowering&, const Node&);

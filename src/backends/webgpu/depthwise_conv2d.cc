@@ -48,10 +48,8 @@ Result<bool> Lowering::lower_depthwise_conv2d(const Node& node) {
   const auto fours = static_cast<uint32_t>(x[3] / 4),
              tiles = (static_cast<uint32_t>(y[2]) + pixels - 1) / pixels;
   const uint32_t count = static_cast<uint32_t>(y[0] * y[1]) * tiles * fours;
-  const uint32_t groups = (count + kWorkgroup - 1) / kWorkgroup,
-                 grid_x = std::min(groups, target().max_workgroups);
   kernel.param("count", count);
-  kernel.param("grid_x", grid_x * kWorkgroup);
+  const Grid all = grid(kernel, (count + kWorkgroup - 1) / kWorkgroup, kWorkgroup);
   kernel.param("fours", fours);
   kernel.param("tiles", tiles);
   kernel.param("channels", static_cast<uint32_t>(x[3]));
@@ -92,7 +90,7 @@ Result<bool> Lowering::lower_depthwise_conv2d(const Node& node) {
       text, pixels,
       "  if (ox + $0u < P.out_w) { put4(e + $0u * P.channels, epilogue(s$0, e + $0u * P.channels)); }\n");
   text += "}\n";
-  return emit_entry(kernel, node.outputs[0], Elements::Fours, {grid_x, (groups + grid_x - 1) / grid_x, 1});
+  return emit_entry(kernel, node.outputs[0], Elements::Fours, all);
 }
 
 }  // namespace linnet::webgpu

@@ -165,14 +165,19 @@ Result<bool> Lowering::emit_entry(const Kernel& kernel, ValueId out, Elements el
 Result<bool> Lowering::emit(Kernel& kernel, ValueId out) {
   const auto count = static_cast<uint32_t>((shape(out).elements() + 3) / 4);
   const uint32_t groups = (count + kFlatWorkgroup - 1) / kFlatWorkgroup;
-  const uint32_t x = std::min(groups, target().max_workgroups);
   kernel.param("count", count);
-  kernel.param("grid_x", x * kFlatWorkgroup);
+  const Grid all = grid(kernel, groups, kFlatWorkgroup);
   gpu::append(kernel.text,
               "@compute @workgroup_size($0) fn main(@builtin(global_invocation_id) id: vec3u) {\n"
               "  let i = id.y * P.grid_x + id.x;\n  if (i < P.count) { put4(i * 4u, kernel(i * 4u)); }\n}\n",
               {kFlatWorkgroup});
-  return emit_entry(kernel, out, Elements::Fours, {x, (groups + x - 1) / x, 1});
+  return emit_entry(kernel, out, Elements::Fours, all);
+}
+
+Grid Lowering::grid(Kernel& kernel, uint32_t groups, uint32_t unit) const {
+  const uint32_t x = std::min(groups, target().max_workgroups);
+  kernel.param("grid_x", x * unit);
+  return {x, (groups + x - 1) / x, 1};
 }
 
 }  // namespace linnet::webgpu

@@ -21,6 +21,7 @@ class Lowering : public gpu::Lowering {
   using gpu::Lowering::Lowering;
 
   Result<bool> emit(Kernel& kernel, ValueId out) override;
+  Result<bool> emit_reduction(Kernel& kernel, ValueId out, const gpu::Reduction& reduction) override;
 
   // Emits a dispatch of a kernel whose text, WGSL but for @-marks, has its own entry point. It reads inputs
   // as the flat kernels do, and writes elements e ... e + 3 of its result by put4(e, T4), e a multiple of 4;
@@ -30,10 +31,15 @@ class Lowering : public gpu::Lowering {
   // half4_k(e) and half_weights4(i) give vec4h.
   Result<bool> emit_entry(const Kernel& kernel, ValueId out, Elements elements, Grid grid);
 
+  // The grid of so many workgroups. A group's number is y * P.grid_x + x; where `unit` is not 1, so is an
+  // invocation's, with that many in a workgroup. Declares P.grid_x.
+  Grid grid(Kernel& kernel, uint32_t groups, uint32_t unit = 1) const;
+
  protected:
   Result<bool> lower_product(const Node& node) override;
   Result<bool> lower_depthwise_conv2d(const Node& node) override;
   Result<bool> lower_softmax(const Node& node) override;
+  Result<bool> lower_layer_norm(const Node& node) override;
 };
 
 }  // namespace linnet::webgpu

@@ -246,10 +246,8 @@ var<workgroup> ws: array<X4, 128>;
 
   // Dispatches `groups`; along x the shader counts `unit` for each.
   Result<bool> emit(uint32_t groups, uint32_t unit) {
-    const uint32_t x = std::min(groups, lowering_.target().max_workgroups);
-    kernel_.param("grid_x", x * unit);
     return lowering_.emit_entry(kernel_, node_.outputs[0], fours_ ? Elements::Fours : Elements::Single,
-                                {x, (groups + x - 1) / x, 1});
+                                lowering_.grid(kernel_, groups, unit));
   }
 
   Lowering& lowering_;

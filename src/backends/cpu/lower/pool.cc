@@ -12,9 +12,7 @@ Result<bool> lower_pool(Lowering& lowering, const Node& node) {
   const Shape& y = lowering.shape(node.outputs[0]);
   const Window window = pool_window(node.attrs, x);
   const bool is_max = node.op == Op::max_pool;
-  const bool whole = window.y.output == 1 && window.x.output == 1 && window.y.pad_before == 0 &&
-                     window.x.pad_before == 0 && window.y.kernel == x[1] && window.x.kernel == x[2];
-  if (whole && !is_max) {
+  if (covers_image(window) && !is_max) {
     emit_global_mean(lowering, node);
     return true;
   }

@@ -146,11 +146,24 @@ ValueId Graph::find_value(std::string_view name) const {
 
 std::string Graph::unique_name(std::string_view base) const {
   std::string name(base);
-  for (int suffix = 1; names_.contains(name); ++suffix) {
+  if (!names_.contains(name)) return name;
+  const auto is_taken = [&](int suffix) {
     char number[16];
     format_text(number, ".%d", suffix);
-    name = std::string(base) + number;
+    name.resize(base.size());
+    name += number;
+    return names_.contains(name);
+  };
+  // Suffixes mostly follow each other, so that doubling and halving finds their end. Past the limit, which
+  // only names that were made for it reach, they are tried one by one.
+  constexpr int kMostDoubled = 1 << 24;
+  int taken = 0, free = 1;
+  for (; is_taken(free); free += free < kMostDoubled ? free : 1) taken = free;
+  while (free - taken > 1) {
+    const int middle = taken + (free - taken) / 2;
+    (is_taken(middle) ? taken : free) = middle;
   }
+  is_taken(free);
   return name;
 }
 

@@ -56,6 +56,30 @@ TEST(Graph, GivesTakenNamesASuffix) {
   EXPECT_EQ(graph.find_value("x.2"), kNone);
 }
 
+TEST(Graph, NumbersAsManyEqualNamesAsThereAre) {
+  Graph graph;
+  constexpr int kCount = 10000;
+  for (int i = 0; i < kCount; ++i) graph.add_input("x", DType::F32, {2});
+  EXPECT_EQ(graph.value(0).name, "x");
+  for (ValueId id = 1; id < kCount; ++id) ASSERT_EQ(graph.value(id).name, "x." + std::to_string(id));
+}
+
+TEST(Graph, FindsAFreeNameWhateverNumbersAreTaken) {
+  Graph graph;
+  const auto take = [&](int number) { graph.add_input("x." + std::to_string(number), DType::F32, {2}); };
+  graph.add_input("x", DType::F32, {2});
+  for (int number = 1; number <= 1 << 24; number *= 2) take(number);
+  for (int more = 1; more < 4; ++more) take((1 << 24) + more);
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = graph.unique_name("x");
+    ASSERT_EQ(graph.find_value(name), kNone) << name;
+    EXPECT_EQ(graph.value(graph.add_input("x", DType::F32, {2})).name, name);
+  }
+  graph.rename_value(graph.find_value("x.4"), "y");
+  const std::string name = graph.unique_name("x");
+  EXPECT_EQ(graph.find_value(name), kNone) << name;
+}
+
 TEST(Graph, LeavesNothingOfANodeThatFails) {
   Graph graph = chain();
   const std::string before = print_graph(graph);

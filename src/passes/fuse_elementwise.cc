@@ -62,6 +62,7 @@ Result<int> inline_scalars(Graph& graph, NodeId id) {
     std::vector<ValueId> rest = node.inputs;
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(slot));
     if (!span_shape(graph, rest, graph.value(node.outputs[0]).shape)) continue;
+    if (!value.constant.prepare()) continue;
     auto expr = Expr::compose(*node.attrs.get_expr(Attr::expr), static_cast<int>(slot),
                               Expr::constant(value.constant.as<float>()[0]), {});
     if (!expr) continue;

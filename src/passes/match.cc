@@ -23,6 +23,7 @@ std::vector<float> channel_constant(const Graph& graph, ValueId id, const Shape&
     return {};
   const int64_t count = value.shape.elements(), channels = shape.back();
   if (count != 1 && (count != channels || value.shape.back() != channels)) return {};
+  if (!value.constant.prepare()) return {};
   std::vector<float> result(static_cast<size_t>(channels));
   for (size_t c = 0; c < result.size(); ++c) result[c] = value.constant.as<float>()[count == 1 ? 0 : c];
   return result;

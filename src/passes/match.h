@@ -16,7 +16,8 @@ struct BinaryMatch {
 std::optional<BinaryMatch> match_binary(const Node& node);
 
 // The constant behind `id` as one f32 a channel: it has `channels` elements along its innermost axis, or one
-// element, and broadcasts to `shape` without changing it. Empty when it is not so.
+// element, and broadcasts to `shape` without changing it. Empty when it is not so, or there is no memory for
+// it.
 std::vector<float> channel_constant(const Graph& graph, ValueId id, const Shape& shape);
 
 // Node `id` may be rewritten together with its only user: nothing else, no output port, sees its result.

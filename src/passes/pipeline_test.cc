@@ -68,5 +68,40 @@ TEST(Pipeline, NamesThePassThatFails) {
             "'axis'");
 }
 
+TEST(Pipeline, TellsOfMemoryThatRunsOut) {
+  for (const char* text : {
+           // Batch norms, a scale, one number, a norm.
+           R"(
+input %x: f32[1,6,6,4]
+const %w: f32[1,1,4,8] = random(1)
+const %g: f32[8] = random(4)
+const %v: f32[8] = splat(0.5)
+const %two: f32[1] = splat(2)
+%a = conv2d(%x, %w)
+%n = batch_norm(%a, %g, %g, %g, %v) {epsilon=0.001}
+%s = elementwise(%n, %g) {expr=mul($0, $1)}
+%t = elementwise(%s, %two) {expr=maximum($0, $1)}
+%y = elementwise(%t, %g) {expr=add($0, $1)}
+output %y)",
+           // Constants of constants.
+           R"(
+input %x: f32[2,3]
+const %a: f32[2,3] = random(1)
+const %b: f32[3] = random(2)
+%s = elementwise(%a, %b) {expr=mul($0, $1)}
+%t = transpose(%s) {perm=[1,0]}
+%y = matmul(%x, %t)
+output %y)",
+       })
+    expect_out_of_memory_told(parse(text), run_passes);
+#define LINNET_OP(name)                                 \
+  for (const char* text : op_def(Op::name).cases) {     \
+    SCOPED_TRACE(text);                                 \
+    expect_out_of_memory_told(parse(text), run_passes); \
+  }
+#include "graph/ops.def"
+#undef LINNET_OP
+}
+
 }  // namespace
 }  // namespace linnet

@@ -220,5 +220,9 @@ TEST(Quantization, RoundsHalfToEvenAndClamps) {
   EXPECT_EQ(to_code(NAN, range), 5);
 }
 
+TEST(Quantize, TellsOfMemoryThatRunsOut) {
+  expect_out_of_memory_told(calibrated(kBlock), quantize);
+}
+
 }  // namespace
 }  // namespace linnet

@@ -47,6 +47,7 @@ Result<QuantizedWeights> quantize_weights(Graph& graph, const Node& node, double
   const Tensor bias = node.inputs.size() > 2 ? graph.value(node.inputs[2]).constant : Tensor();
   const Shape& shape = source.shape();
   TRY(source.prepare());
+  if (!bias.empty()) TRY(bias.prepare());
   TRY_ASSIGN(
       Tensor codes,
       Tensor::zeros(DType::I8, node.op == Op::matmul ? Shape{1, 1, layout.depth, layout.channels} : shape));

@@ -35,4 +35,29 @@ inline void expect_untouched(Pass pass, std::string_view text) {
   expect_pass(pass, text, text, 0);
 }
 
+// Wherever memory for the elements of its constants runs out, `rewrite` makes do with the graph or says so.
+template <class Rewrite>
+void expect_out_of_memory_told(const Graph& graph, Rewrite rewrite) {
+  bool ran_out = true;
+  for (int most = 0; ran_out; ++most) {
+    SCOPED_TRACE(most);
+    ran_out = false;
+    int computed = 0;
+    Graph scarce = graph;
+    for (ValueId id = 0; id < scarce.value_count(); ++id) {
+      Value& value = scarce.value(id);
+      if (!value.is_constant()) continue;
+      const auto compute = [tensor = value.constant, most, &computed, &ran_out]() -> Result<Buffer> {
+        if (computed++ < most) return Tensor(tensor).take();
+        ran_out = true;
+        return fail(ErrorCode::OutOfMemory, "none is left");
+      };
+      value.constant = lazy_tensor(value.dtype, value.shape, compute);
+    }
+    const auto done = rewrite(scarce);
+    if (!done) EXPECT_EQ(done.error().code(), ErrorCode::OutOfMemory) << error_of(done);
+    EXPECT_TRUE(done || ran_out);
+  }
+}
+
 }  // namespace linnet::testing

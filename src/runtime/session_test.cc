@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "passes/test_pass.h"
 #include "runtime/test_session.h"
 #include "vision/preprocess.h"
 
@@ -54,6 +55,11 @@ TEST(Session, GivesTheReferencesResults) {
     for (size_t i = 0; i < found.size(); ++i)
       EXPECT_LE(difference(expected[i], found[i]), 1e-5) << optimise << i;
   }
+}
+
+TEST(Session, TellsOfMemoryThatRunsOut) {
+  expect_out_of_memory_told(parse(kNetwork),
+                            [](Graph graph) { return compile_cpu(std::move(graph), {}, nullptr); });
 }
 
 TEST(Session, PacksConstantsThatAreComputedThen) {

@@ -377,6 +377,7 @@ Result<void> import_gather(GraphOp& op) {
               builder.dtype(op.input(1)) == DType::I32 && rows.elements() > 0 && rows[0] <= kMaxTableRows &&
               indices.elements() * rows[0] <= kMaxOneHot &&
               indices.rank() + rows.rank() - 1 <= Shape::kMaxRank;
+  if (fits) TRY(table.constant.prepare());
   for (int64_t i = 0; fits && i < rows.elements(); ++i) fits = std::isfinite(table.constant.as<float>()[i]);
   if (!fits)
     return op.error(ErrorCode::UnsupportedOp,

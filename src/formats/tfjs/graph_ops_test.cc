@@ -431,6 +431,21 @@ TEST(GraphOps, TilesAndGathersRows) {
       std::string::npos);
 }
 
+TEST(GraphOps, TellsOfATableThatFindsNoMemory) {
+  Builder builder;
+  const auto scarce = [&](const char* name, DType dtype, const Shape& shape) {
+    const auto none = []() -> Result<Buffer> { return fail(ErrorCode::OutOfMemory, "none is left"); };
+    return builder.constant(name, lazy_tensor(dtype, shape, none));
+  };
+  const ValueId table = scarce("table", DType::F32, {4, 2});
+  const ValueId rows = builder.graph.add_input("rows", DType::I32, {3});
+  const ValueId zero = builder.constant("zero", *Tensor::of_i32({}, std::vector<int32_t>{0}));
+  GraphOp gather(builder, "y", "GatherV2", Json(), {table, rows, zero});
+  const auto imported = find_graph_op("GatherV2")->import(gather);
+  ASSERT_FALSE(imported);
+  EXPECT_EQ(imported.error().code(), ErrorCode::OutOfMemory) << error_of(imported);
+}
+
 // Whatever an op is given, it takes or refuses.
 TEST(GraphOps, EveryOpStandsAnyInputs) {
   for (const auto& table : {math_graph_ops(), nn_graph_ops(), shape_graph_ops()}) {

@@ -79,10 +79,11 @@ bool has_depthwise_kernel(const Graph& graph, const Node& node) {
 }
 
 Ref pack_bias(Lowering& lowering, ValueId id, uint32_t count, uint32_t padded) {
-  const Tensor tensor = id == kNone ? Tensor() : lowering.graph().value(id).constant;
-  return lowering.add_weights(padded * sizeof(float), [tensor, count](std::byte* to) {
+  const auto fill = [count](const Tensor& tensor, std::byte* to) {
     if (!tensor.empty()) std::memcpy(to, tensor.data(), count * sizeof(float));
-  });
+  };
+  Tensor bias = id == kNone ? Tensor() : lowering.graph().value(id).constant;
+  return lowering.add_weights(padded * sizeof(float), std::move(bias), fill, {});
 }
 
 SharedUnits set_blocks(const Lowering& lowering, GemmGrid& p, const TileSize& tile, bool whole_rows) {

@@ -77,20 +77,23 @@ test('answers every frame while it changes to a faster backend', async () => {
   assert.deepEqual([result.backend, result.rungs.webgpu.state, result.rungs.webgl2.state], ['webgpu', 'ready', 'idle']);
 });
 
+// One page that loads the model and waits for the choice.
+const visitIn = (context, options = {}, adapter = 'one') =>
+  inPage(
+    async ([given, name]) => {
+      const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 }, webgl2: { run: 30 }, adapter: name }, given);
+      await decided(model);
+      const { backend, choice } = model;
+      await model.dispose();
+      return { backend, loads, reason: choice.reason };
+    },
+    [options, adapter],
+    context,
+  );
+
 test('remembers its choice, until something that it depends on changes', async () => {
   const context = await browser.newContext();
-  const visit = (options, adapter) =>
-    inPage(
-      async ([given, name]) => {
-        const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 }, webgl2: { run: 30 }, adapter: name }, given);
-        await decided(model);
-        const { backend, choice } = model;
-        await model.dispose();
-        return { backend, loads, reason: choice.reason };
-      },
-      [options, adapter],
-      context,
-    );
+  const visit = (options, adapter) => visitIn(context, options, adapter);
   const everything = ['wasm', 'webgpu', 'webgl2'];
   assert.deepEqual((await visit({}, 'one')).loads, everything);
   const second = await visit({}, 'one');
@@ -101,6 +104,42 @@ test('remembers its choice, until something that it depends on changes', async (
   assert.deepEqual((await visit({ appVersion: '2' }, 'another')).loads, everything);
   assert.deepEqual((await visit({ appVersion: '2', remember: false }, 'another')).loads, everything);
   await context.close();
+});
+
+test('another engine, model, browser or option has the choice made anew', async () => {
+  const everything = ['wasm', 'webgpu', 'webgl2'];
+  const anew = {
+    options: [{ precision: 'f32' }, { prepareOn: 'cpu' }, { inputShapes: { image: [1, 48, 48, 3] } }],
+    location: [{ location: '/other/' }],
+  };
+  const context = await browser.newContext();
+  assert.deepEqual((await visitIn(context, { backends: ['webgl2'] })).loads, ['wasm', 'webgl2']);
+  const first = await visitIn(context);
+  assert.deepEqual([first.backend, first.loads], ['webgpu', everything]);
+  for (const options of [...anew.options, ...anew.location])
+    assert.deepEqual((await visitIn(context, options)).loads, everything, JSON.stringify(options));
+  const storageState = await context.storageState({ indexedDB: true });
+  await context.close();
+
+  // The same storage in another browser, and with a package that another build gave.
+  const later = async (options, change) => {
+    const again = await browser.newContext({ storageState, ...options });
+    await change?.(again);
+    const { loads } = await visitIn(again, anew.location[0]);
+    await again.close();
+    return loads;
+  };
+  assert.deepEqual(await later({}), ['wasm', 'webgpu']);
+  assert.deepEqual(await later({ userAgent: 'Another/1.0' }), everything);
+  const otherBuild = (again) =>
+    again.route(/\/climb-.*\.js$/, async (route) => {
+      const response = await route.fetch();
+      const script = await response.text();
+      const changed = script.replace(/("\d+\.\d+\.\d+-)[0-9a-f]{16}"/, '$10123456789abcdef"');
+      assert.notEqual(changed, script);
+      await route.fulfill({ response, body: changed });
+    });
+  assert.deepEqual(await later({}, otherBuild), everything);
 });
 
 test('a remembered WASM spares the others', async () => {

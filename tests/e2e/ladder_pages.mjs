@@ -9,7 +9,7 @@ const stands = { 'engine_worker.js': script('fake_rung_worker.js'), 'probe_worke
 
 export const startLadderServer = (documents = {}) =>
   startServer({
-    documents: { ...modelDocuments('/small', smallClassifier({ size: 48 })), ...modelDocuments('/sum', sum()), ...documents },
+    documents: { ...modelDocuments('/small', smallClassifier({ size: 48 })), ...modelDocuments('/other', smallClassifier({ size: 48, softmax: false })), ...modelDocuments('/sum', sum()), ...documents },
     handle(request, response) {
       const [, fake, behaviours, name] = request.url.split('/');
       if (fake !== 'fake') return false;

@@ -1,10 +1,12 @@
 // From a model that WASM has loaded to one that the ladder runs: a script of its own, see index.ts.
 import type { Channel, Runner } from '../channel.js';
-import { abiHash } from '../generated/abi.js';
 import type { LoadReply, LoadRequest } from '../protocol.js';
 import type { Backend, LoadOptions } from '../types.js';
 import { goldenOf, ownOf } from './golden.js';
 import { Ladder } from './ladder.js';
+
+// The package's version and a digest of its modules, given by scripts/build.mjs.
+declare const linnetBuild: string;
 
 /** Puts the ladder in front of the model that WASM has loaded, where there is something to choose. */
 export function climb(
@@ -27,8 +29,8 @@ export function climb(
     remember: options.remember ?? true,
     key: [
       options.appVersion ?? '',
-      abiHash.toString(16),
-      JSON.stringify([request.variant, reply.threads, request.batch, request.inputShapes]),
+      linnetBuild,
+      JSON.stringify([request.variant, reply.threads, request.batch, request.inputShapes, request.precision, request.prepareOn, others]),
     ],
     recovery: options.recovery ?? {},
     onChoice: options.onChoice,

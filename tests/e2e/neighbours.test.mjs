@@ -287,47 +287,85 @@ test('an error of WebGL2 is told to none but the model that caused it', async ()
   const found = await inPage(async () => {
     const codes = {};
     const first = await linnet.loadModel('/loop/', { backend: 'webgl2', worker: false });
+    const second = await linnet.loadModel('/loop/', { beside: first });
     const { gl } = gpu;
-    const err = () => gl.enable(1);
-    const state = new Float32Array(1030).fill(2);
+    const spoil = () => {
+      delete gpu.before.drawArrays;
+      gl.enable(1);
+    };
+    const step = Float32Array.from({ length: 1030 }, (_, i) => i);
+    const state = new Float32Array(1030).fill(1);
+    const of = async (task) => (await errorOf(task)).code;
     const load = async (what) => {
       codes[what] = 'none';
       const model = await linnet.loadModel('/loop/', { beside: first }).catch(({ code }) => void (codes[what] = code));
       if (model && !(await answers(model))) codes[what] = 'a wrong answer';
       await model?.dispose();
     };
-    err();
+    const { next } = await first.runKept({ state, step });
+    gpu.before.drawArrays = spoil;
+    codes.run = await of(() => second.run({ state, step }));
+    codes.others = await of(() => next.read());
+    gpu.before.drawArrays = spoil;
+    const wrong = await second.runKept({ state, step });
+    codes.right = [await answers(first), await answers(second)];
+    codes.kept = [await of(() => wrong.next.read()), await of(() => wrong.product.draw(new OffscreenCanvas(1, 1)))];
+    codes.fed = await of(() => first.run({ state: wrong.next, step }));
+    gpu.before.drawArrays = spoil;
+    const same = await second.runKept({ state, step });
+    codes.chain = await of(() => second.run({ state: same.product, step }));
+    // There is no room for what is kept.
+    gpu.before.texStorage3D = (given) => (given[3] = 2 ** 20);
+    const lost = await first.runKept({ state, step });
+    delete gpu.before.texStorage3D;
     await load('before');
+    codes.own = await of(() => lost.next.read());
+    codes.again = await of(() => next.read());
     // While its programs are being linked, where the browser tells of that.
     const COMPLETION_STATUS_KHR = 0x91b1;
     let linking = 'asked for';
     gpu.instead.getExtension = (call, [name]) => (name === 'KHR_parallel_shader_compile' ? { COMPLETION_STATUS_KHR } : call());
     gpu.instead.getProgramParameter = (call, [, name]) => {
       if (name !== COMPLETION_STATUS_KHR) return call();
-      if (linking === 'asked for')
-        setTimeout(() => {
-          err();
+      if (linking === 'asked for') {
+        gpu.before.drawArrays = spoil;
+        of(() => second.run({ state, step })).then((code) => {
+          codes.meantime = code;
           linking = 'done';
         });
+      }
       if (linking !== 'done') linking = 'under way';
       return linking === 'done';
     };
     await load('meanwhile');
     gpu.instead = {};
     codes.linking = linking;
-    const { next } = await first.runKept({ state, step: state });
-    err();
-    codes.read = (await errorOf(() => next.read())).code;
-    // There is no room for what is kept.
-    gpu.before.texStorage3D = (given) => (given[3] = 2 ** 20);
-    const lost = await first.runKept({ state, step: state });
-    delete gpu.before.texStorage3D;
-    const other = await linnet.loadModel('/loop/', { beside: first });
-    codes.own = (await errorOf(() => lost.next.read())).code;
-    codes.others = (await errorOf(() => next.read())).code;
-    await other.dispose();
-    await first.dispose();
+    codes.right.push(await answers(first), await answers(second));
+    for (const model of [second, first]) await model.dispose();
     return codes;
   });
-  assert.deepEqual(found, { before: 'none', meanwhile: 'none', linking: 'done', read: 'none', own: 'OutOfMemory', others: 'none' });
+  const failed = 'GpuFailed';
+  const expected = { run: failed, others: 'none', kept: [failed, failed], fed: failed, chain: failed, own: failed, again: 'none' };
+  assert.deepEqual(found, { ...expected, before: 'none', meanwhile: 'none', meantime: failed, linking: 'done', right: [true, true, true, true] });
+});
+
+test('nothing is answered that WebGL2 had no memory for', async () => {
+  const found = await inPage(async () => {
+    const model = await linnet.loadModel('/loop/', { backend: 'webgl2', worker: false });
+    // The buffer by which results come back gets no memory.
+    let error = 0;
+    gpu.instead.bufferData = () => void (error = gpu.gl.OUT_OF_MEMORY);
+    gpu.instead.getError = (call) => {
+      const reported = error || call();
+      error = 0;
+      return reported;
+    };
+    const codes = [];
+    const row = new Float32Array(1030);
+    for (let i = 0; i < 3; ++i) codes.push((await errorOf(() => model.run({ state: row, step: row }))).code);
+    gpu.instead = {};
+    await model.dispose();
+    return codes;
+  });
+  assert.deepEqual(found, ['OutOfMemory', 'GpuFailed', 'GpuFailed']);
 });

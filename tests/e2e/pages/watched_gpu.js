@@ -50,7 +50,7 @@ if (globalThis.GPUDevice) {
 
 const objects = ['Texture', 'Buffer', 'Framebuffer', 'Program'];
 pairs(WebGL2RenderingContext.prototype, objects, objects);
-for (const name of ['texStorage3D', 'shaderSource', 'getExtension', 'getProgramParameter']) wrap(WebGL2RenderingContext.prototype, name, (_, call) => call());
+for (const name of ['bufferData', 'drawArrays', 'texStorage3D', 'shaderSource', 'getError', 'getExtension', 'getProgramParameter']) wrap(WebGL2RenderingContext.prototype, name, (_, call) => call());
 closes(Object.getPrototypeOf(new OffscreenCanvas(1, 1).getContext('webgl2').getExtension('WEBGL_lose_context')), 'loseContext');
 wrap(OffscreenCanvas.prototype, 'getContext', (_, call, [kind]) => {
   const context = call();

@@ -2,7 +2,7 @@
 import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
 import { emulated, type GpuHost } from './host.js';
-import { lostError } from './webgl2_context.js';
+import { Errors, lostError } from './webgl2_context.js';
 import { WebGl2Replay } from './webgl2_replay.js';
 
 /** Opens a context of its own. Rejects with UnsupportedHost where there is none that can draw numbers. */
@@ -15,6 +15,7 @@ export async function openHost(): Promise<GpuHost> {
     throw new LinnetError('UnsupportedHost', 'this GPU draws no floating-point numbers in WebGL2');
   const named = gl.getExtension('WEBGL_debug_renderer_info');
   const adapter = String(gl.getParameter(named?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER));
+  const errors = new Errors(gl);
   let closed = false;
   return {
     adapter,
@@ -29,7 +30,7 @@ export async function openHost(): Promise<GpuHost> {
       maxWorkgroups: 0,
       maxTextureSize: gl.getParameter(gl.MAX_TEXTURE_SIZE),
     },
-    replay: (plan, cpu, pack) => WebGl2Replay.create(gl, half, plan, cpu, pack),
+    replay: (plan, cpu, pack) => WebGl2Replay.create(gl, errors, half, plan, cpu, pack),
     watch: (onLost) =>
       canvas.addEventListener('webglcontextlost', () => {
         if (!closed) onLost(lostError());

@@ -1,6 +1,6 @@
 // Programs of a plan: compiled all at once, and taken as they are linked.
 import { LinnetError } from '../errors.js';
-import { forgetErrors, type Gl, lostError, sleep } from './webgl2_context.js';
+import { type Gl, lostError, sleep } from './webgl2_context.js';
 
 /** The texture unit of the weights, beyond those of the tensors. */
 export const weightsUnit = 15;
@@ -34,8 +34,7 @@ export function startPrograms(gl: Gl, texts: readonly string[]): WebGLProgram[] 
 
 /**
  * Resolves when all programs are linked and know the units of their textures, `counts` of them each; `take` gets the number
- * of each program that is ready. While there is none `work` goes on with something else; it gives whether it did, and else
- * has looked for errors. Asking for the result of a link waits for it: where the browser can tell that it is there, that is
+ * of each program that is ready. While there is none `work` goes on with something else; it gives whether it did. Asking for the result of a link waits for it: where the browser can tell that it is there, that is
  * asked first.
  */
 export async function endPrograms(
@@ -56,10 +55,7 @@ export async function endPrograms(
       endProgram(gl, programs[number]!, counts[number]!);
       take(number);
     }
-    if (linked.length === 0 && !work()) {
-      await sleep(1);
-      forgetErrors(gl);
-    }
+    if (linked.length === 0 && !work()) await sleep(1);
   }
 }
 

@@ -1,10 +1,9 @@
 // Replays a plan on WebGL2: textures, programs and framebuffers are made once; a run binds and draws as the words say, and
 // reads back the outputs alone.
-import { LinnetError } from '../errors.js';
 import { Abi } from '../generated/abi.js';
 import type { GpuPlan } from './compiler.js';
 import type { CpuRunner, KeptOutput, Pack, Replay } from './host.js';
-import { check, forgetErrors, type Gl, lostError, sleep } from './webgl2_context.js';
+import { type Errors, type Gl, sleep, type Work } from './webgl2_context.js';
 import { type Elements, formatOf } from './webgl2_format.js';
 import { endPrograms, startPrograms, weightsUnit } from './webgl2_programs.js';
 import { Readback } from './webgl2_readback.js';
@@ -18,6 +17,9 @@ interface TimerQueries {
 /** A kept output in a texture of its own. */
 export interface KeptTexture extends KeptOutput {
   readonly gl: Gl;
+  readonly errors: Errors;
+  /** The run, and keeping its output. */
+  readonly work: Work;
   readonly surface: Surface;
 }
 
@@ -33,13 +35,16 @@ export class WebGl2Replay implements Replay {
   // Bytes last uploaded, and the same memory as elements.
   readonly #views = new Map<Uint8Array, Elements>();
   readonly #timer: TimerQueries | null;
+  #work: Work | null = null;
 
   private constructor(
     private readonly gl: Gl,
+    private readonly errors: Errors,
     half: boolean,
     private readonly plan: GpuPlan,
     private readonly cpu: CpuRunner,
   ) {
+    this.#begin();
     this.#surfaces = plan.textures.map((texture) => newSurface(gl, texture, formatOf(gl, texture.dtype, half)));
     this.#weights = newWeights(gl, plan.weightsBytes);
     this.#params = gl.createBuffer()!;
@@ -57,9 +62,8 @@ export class WebGl2Replay implements Replay {
   }
 
   /** Makes textures and programs, and fills the weights: shaders compile meanwhile, where the browser can do that. */
-  static async create(gl: Gl, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
-    forgetErrors(gl);
-    const replay = new WebGl2Replay(gl, half, plan, cpu);
+  static async create(gl: Gl, errors: Errors, half: boolean, plan: GpuPlan, cpu: CpuRunner, pack: Pack): Promise<WebGl2Replay> {
+    const replay = new WebGl2Replay(gl, errors, half, plan, cpu);
     try {
       await replay.#prepare(pack);
     } catch (error) {
@@ -71,9 +75,8 @@ export class WebGl2Replay implements Replay {
 
   async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null): Promise<void> {
     const { gl, plan } = this;
-    if (gl.isContextLost()) throw lostError();
+    this.#begin();
     for (let i = 0; i < inputs.length; ++i) if (inputs[i]) this.#upload(plan.inputs[i]!.place, inputs[i]!);
-    this.#bindWeights();
     const code = plan.words;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
       if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) await this.#runOnCpu(code[at + 1]!);
@@ -82,33 +85,34 @@ export class WebGl2Replay implements Replay {
     if (!outputs) return gl.flush();
     let bytes = 0;
     for (const { place } of plan.outputs) bytes = this.#readback.copy(this.#at(place), bytes);
-    await this.#readback.finished();
+    await this.#finished();
     bytes = 0;
     for (let i = 0; i < outputs.length; ++i) bytes = this.#readback.take(this.#at(plan.outputs[i]!.place), bytes, outputs[i]!);
-    if (gl.isContextLost()) throw lostError();
+    this.#check();
   }
 
   keep(output: number): KeptTexture {
-    const { gl, plan } = this;
+    const { gl, errors, plan } = this;
     const port = plan.outputs[output]!;
     const from = this.#at(port.place);
     // Rows that hold elements; those of other tensors in the same texture need not be kept.
     const rows = Math.ceil(port.shape.reduce((count, size) => count * size, 1) / 4 / from.width) || 1;
     const surface = newSurface(gl, { ...from, height: rows }, from.format);
     this.#copy(from, surface, rows);
+    const work = this.#work!;
     return {
       gl,
+      errors,
+      work,
       surface,
       read: async () => {
         const bytes = new Uint8Array(port.bytes);
+        this.#begin();
         this.#readback.copy(surface, 0);
-        await this.#readback.finished();
+        await this.#finished();
         this.#readback.take(surface, 0, bytes);
-        if (gl.isContextLost()) throw lostError();
-        // Without memory for its texture there is nothing to read. What the context reports may be another model's.
-        gl.bindFramebuffer(gl.FRAMEBUFFER, surface.frame);
-        if (gl.checkFramebufferStatus(gl.FRAMEBUFFER) !== gl.FRAMEBUFFER_COMPLETE)
-          throw new LinnetError('OutOfMemory', 'the GPU could not keep the tensor');
+        this.#check();
+        errors.check(work);
         return bytes;
       },
       destroy: () => deleteSurface(gl, surface),
@@ -117,7 +121,9 @@ export class WebGl2Replay implements Replay {
 
   // An image whose texels are pixels is no copy of the kept texture: the elements go through a buffer on the GPU.
   feed(kept: KeptOutput, input: number): void {
-    const { surface } = kept as KeptTexture;
+    const { surface, work } = kept as KeptTexture;
+    this.#begin();
+    if (work !== this.#work) this.errors.check(work);
     const { place, bytes } = this.plan.inputs[input]!;
     const to = this.#at(place);
     if (to.lanes === 4) {
@@ -137,7 +143,7 @@ export class WebGl2Replay implements Replay {
     const timer = this.#timer;
     const times = new Float64Array(plan.steps);
     const queries: { readonly step: number; readonly query: WebGLQuery }[] = [];
-    this.#bindWeights();
+    this.#begin();
     const code = plan.words;
     for (let at = 0, step = 0; at < code.length; at += 1 + (code[at]! >>> 16), ++step) {
       if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) {
@@ -157,13 +163,13 @@ export class WebGl2Replay implements Replay {
         times[step] = performance.now() - start;
       }
     }
-    await this.#readback.finished();
+    await this.#finished();
     for (const { step, query } of queries) {
       while (!gl.getQueryParameter(query, gl.QUERY_RESULT_AVAILABLE) && !gl.isContextLost()) await sleep(1);
       times[step] = Number(gl.getQueryParameter(query, gl.QUERY_RESULT)) / 1e6;
       gl.deleteQuery(query);
     }
-    if (gl.isContextLost()) throw lostError();
+    this.#check();
     return times;
   }
 
@@ -184,12 +190,11 @@ export class WebGl2Replay implements Replay {
     let piece = 0;
     const fillPiece = () => {
       if (piece === plan.pieces.length) {
-        check(gl);
+        this.#check();
         return false;
       }
       const bytes = pack(piece);
-      // Other models may have run meanwhile.
-      this.#bindWeights();
+      this.#begin();
       fillWeights(gl, plan.pieces[piece++]!.offset, bytes);
       return true;
     };
@@ -197,7 +202,7 @@ export class WebGl2Replay implements Replay {
     for (let at = 0; at < plan.words.length; at += 1 + (plan.words[at]! >>> 16))
       if ((plan.words[at]! & 0xffff) === Abi.kGpuDraw) firstDraws[plan.words[at + 1]!] ??= at;
     const draw = (number: number) => {
-      this.#bindWeights();
+      this.#begin();
       this.#draw(firstDraws[number]!, 1);
       gl.flush();
     };
@@ -212,12 +217,28 @@ export class WebGl2Replay implements Replay {
     return this.#surfaces[place / 4]!;
   }
 
-  #bindWeights(): void {
+  // Other models may have been at work since.
+  #begin(): void {
     const { gl } = this;
+    this.#work = this.errors.resume(this.#work);
     gl.activeTexture(gl.TEXTURE0 + weightsUnit);
     gl.bindTexture(gl.TEXTURE_2D, this.#weights);
     this.#bound.fill(-1);
     this.#shader = -1;
+  }
+
+  async #finished(): Promise<void> {
+    const before = this.#work!;
+    await this.#readback.finished();
+    this.#begin();
+    this.#work!.error ||= before.error;
+  }
+
+  // Throws what the context reports of all that has been done since it was asked last.
+  #check(): void {
+    const work = this.#work;
+    this.#work = null;
+    if (work) this.errors.check(work);
   }
 
   // Draws the step of the words at `at`, of its result at most so many texels a side.
@@ -265,14 +286,13 @@ export class WebGl2Replay implements Replay {
     const { inputs, outputs } = this.plan.cpuParts[number]!;
     let at = 0;
     for (const place of inputs) at = this.#readback.copy(this.#at(place), at);
-    await this.#readback.finished();
+    await this.#finished();
     at = 0;
     for (let i = 0; i < inputs.length; ++i) at = this.#readback.take(this.#at(inputs[i]!), at, this.cpu.input(number, i));
     const start = performance.now();
     this.cpu.run(number);
     const taken = performance.now() - start;
     for (let i = 0; i < outputs.length; ++i) this.#upload(outputs[i]!, this.cpu.output(number, i) as Uint8Array<ArrayBuffer>);
-    this.#bindWeights();
     return taken;
   }
 }

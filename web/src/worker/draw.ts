@@ -238,13 +238,12 @@ function programOf(gl: WebGL2RenderingContext, text: string): WebGLProgram {
 }
 
 // Models on the context take up their own state when they run.
-function drawOnWebGl2({ gl, surface }: KeptTexture, whole: boolean, picture: Picture): ImageBitmap {
+function drawOnWebGl2({ gl, errors, work, surface }: KeptTexture, whole: boolean, picture: Picture): ImageBitmap {
   const { width, height, scale, offset, table } = picture;
   const canvas = gl.canvas as OffscreenCanvas;
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  const lost = () => new LinnetError('DeviceLost', 'the WebGL2 context was lost');
-  if (gl.isContextLost()) throw lost();
+  const drawing = errors.resume(work);
   if (gl.drawingBufferWidth !== width || gl.drawingBufferHeight !== height)
     wrong(`an image of ${width} x ${height} is too large for this GPU`);
   const program = programOf(gl, glsl(picture, whole));
@@ -260,7 +259,7 @@ function drawOnWebGl2({ gl, surface }: KeptTexture, whole: boolean, picture: Pic
   gl.viewport(0, 0, width, height);
   gl.drawArrays(gl.TRIANGLES, 0, 3);
   const image = canvas.transferToImageBitmap();
-  if (gl.isContextLost()) throw lost();
+  for (const each of [drawing, work]) errors.check(each);
   return image;
 }
 

@@ -128,8 +128,11 @@ RecordUse record_use(const std::optional<ChoiceRecord>& record, uint64_t key, ui
                      uint32_t available) {
   if (!record) return RecordUse::None;
   if (record->key != key) return RecordUse::OtherKey;
+  uint64_t lifetime = kRecordLifetime;
+  for (int i = 0; i < kRungCount; ++i)
+    if (available >> i & 1 && record->rungs[i].milliseconds == 0) lifetime = kSkippedLifetime;
   // A clock that was set back makes a record's age unknown.
-  if (record->made > now + kClockError || now > record->made + kRecordLifetime) return RecordUse::TooOld;
+  if (record->made > now + kClockError || now > record->made + lifetime) return RecordUse::TooOld;
   if (!(available & rung_bit(record->choice))) return RecordUse::ChoiceMissing;
   return RecordUse::Usable;
 }

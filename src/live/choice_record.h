@@ -35,7 +35,9 @@ struct ChoiceRecord {
 
 inline constexpr size_t kRecordBytes = 256;
 // Records older than this are measured anew, in seconds: drivers and browsers change behind their names.
+// Sooner where a rung was skipped: memory, other programs or a slow network may have been the reason.
 inline constexpr uint64_t kRecordLifetime = 30 * 24 * 3600;
+inline constexpr uint64_t kSkippedLifetime = 24 * 3600;
 
 // The record as lines of words:
 //   linnet-choice 1

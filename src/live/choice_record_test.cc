@@ -71,6 +71,16 @@ TEST(ChoiceRecord, IsUsedForItsOwnKeyTimeAndDevice) {
   EXPECT_EQ(record_use(record, record.key, kNow, all & ~rung_bit(Rung::WebGl2)), RecordUse::ChoiceMissing);
 }
 
+TEST(ChoiceRecord, TriesASkippedRungAgainSooner) {
+  ChoiceRecord record = example();
+  record.rungs[static_cast<int>(Rung::WebGpu)] = {};
+  constexpr uint32_t all = 7;
+  const uint64_t day = record.made + kSkippedLifetime;
+  EXPECT_EQ(record_use(record, record.key, day, all), RecordUse::Usable);
+  EXPECT_EQ(record_use(record, record.key, day + 1, all), RecordUse::TooOld);
+  EXPECT_EQ(record_use(record, record.key, day + 1, all & ~rung_bit(Rung::WebGpu)), RecordUse::Usable);
+}
+
 TEST(ChoiceKey, TellsPartsApart) {
   const auto key = [](std::initializer_list<std::string_view> parts) {
     uint64_t value = kEmptyKey;

@@ -313,7 +313,9 @@ void Ladder::finish(double now) {
   }
   decided_ = true;
   to_confirm_ = 0;
-  store_ = others_exist() && at(*active_).median > 0;
+  // What was only taken over is kept already, and as old as it was. So is a choice whose rung failed in use:
+  // the next visit tries it again.
+  store_ = made_ == 0 && others_exist() && at(*active_).median > 0;
   changed();
 }
 

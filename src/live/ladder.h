@@ -154,8 +154,8 @@ class Ladder {
 
   // The choice and its reason: "WASM, measured 12.9 ms; WebGPU 180 ms; WebGL2 70.1 ms".
   Explanation explain() const;
-  // What to keep, after a Store.
-  FixedText<kRecordBytes> record(double now) const;
+  // What to keep, after a Store. A choice that is new counts as made then.
+  FixedText<kRecordBytes> record(double now);
 
  private:
   struct RungData {
@@ -232,6 +232,8 @@ class Ladder {
   double switched_at_ = 0;
   // The rung that answered until it was lost: going back to it is no new choice.
   std::optional<Rung> returning_;
+  // Seconds since 1970 at which the choice was made; 0 where it is new.
+  uint64_t made_ = 0;
   // The remembered median that the choice taken over has to confirm; 0 where there is none.
   double to_confirm_ = 0;
 

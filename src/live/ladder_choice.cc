@@ -12,6 +12,7 @@ void Ladder::take_over(const ChoiceRecord& record) {
     rung.bytes = record.rungs[i].bytes;
     rung.remembered = rung.median > 0;
   }
+  made_ = record.made;
   if (record.choice == Rung::Wasm) return;
   at(record.choice).wanted = at(record.choice).measure = true;
   to_confirm_ = record.rungs[static_cast<int>(record.choice)].milliseconds;
@@ -20,6 +21,7 @@ void Ladder::take_over(const ChoiceRecord& record) {
 // Has everything measured that may answer.
 void Ladder::validate() {
   to_confirm_ = 0;
+  made_ = 0;
   decided_ = false;
   forget_frames();
   if (!others_available()) return;
@@ -132,10 +134,11 @@ Ladder::Explanation Ladder::explain() const {
   return text;
 }
 
-FixedText<kRecordBytes> Ladder::record(double now) const {
+FixedText<kRecordBytes> Ladder::record(double now) {
+  if (made_ == 0) made_ = unix_time_ + static_cast<uint64_t>(now > opened_ ? (now - opened_) / 1000 : 0);
   ChoiceRecord record;
   record.key = key_;
-  record.made = unix_time_ + static_cast<uint64_t>(now > opened_ ? (now - opened_) / 1000 : 0);
+  record.made = made_;
   record.choice = active_.value_or(Rung::Wasm);
   for (int i = 0; i < kRungCount; ++i) record.rungs[i] = {rungs_[i].median, rungs_[i].bytes};
   return print_record(record);

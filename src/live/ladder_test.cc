@@ -165,7 +165,8 @@ TEST(LadderMemory, ARememberedWasmCostsNothing) {
   SimulatedHost host(spec_with(kAll, choice_of(Rung::Wasm, 20)));
   host.rung(Rung::Wasm).run = 20;
   host.run_for(100'000);
-  EXPECT_EQ(host.log(), "compile wasm, switch wasm, store wasm");
+  // What was only taken over is not stored as if it were new.
+  EXPECT_EQ(host.log(), "compile wasm, switch wasm");
   EXPECT_EQ(host.ladder.explain().view(), "WASM, remembered 20.0 ms; WebGPU not tried; WebGL2 not tried");
 }
 
@@ -177,6 +178,63 @@ TEST(LadderMemory, ARememberedRungIsTestedAndConfirmedAlone) {
   EXPECT_EQ(host.count("compile webgl2"), 0);
   EXPECT_EQ(host.count("measure wasm"), 0);
   EXPECT_EQ(host.count("test webgpu"), 1);
+  EXPECT_EQ(host.count("store"), 0);
+}
+
+TEST(LadderMemory, GrowsOldHoweverOftenItIsTakenOver) {
+  constexpr uint64_t kDay = 24 * 3600;
+  SimulatedHost first(spec_with(kAll));
+  first.rung(Rung::WebGpu).run = 5;
+  first.run_for(20'000);
+  std::string record(first.ladder.record(first.now()).view());
+  for (uint64_t day = 1; day <= 31; ++day) {
+    LadderSpec spec = spec_with(kAll, record);
+    spec.unix_time += day * kDay;
+    SimulatedHost host(spec);
+    host.rung(Rung::WebGpu).run = 5;
+    host.run_for(20'000);
+    if (host.count("store")) record = host.ladder.record(host.now()).view();
+    EXPECT_EQ(host.count("compile webgl2"), day == 31) << day;
+  }
+  EXPECT_GE(parse_record(record)->made, 1'790'000'000 + 31 * kDay);
+}
+
+TEST(LadderMemory, ACorrectedFigureKeepsTheChoicesAge) {
+  SimulatedHost host(spec_with(kAll, choice_of(Rung::Wasm, 20)));
+  host.rung(Rung::Wasm).run = 8;
+  host.run_for(20'000);
+  EXPECT_EQ(host.count("store"), 1);
+  const auto record = parse_record(host.ladder.record(host.now()).view());
+  EXPECT_EQ(record->made, 1'790'000'000 - 3600);
+  EXPECT_EQ(record->rungs[0].milliseconds, 8);
+}
+
+TEST(LadderMemory, ARungThatCouldNotBeCompiledIsTriedAgainAnotherDay) {
+  SimulatedHost first(spec_with(kAll));
+  first.rung(Rung::WebGpu).refused = "out of memory";
+  first.run_for(20'000);
+  const auto record = first.ladder.record(first.now());
+  for (const int days : {0, 2}) {
+    LadderSpec spec = spec_with(kAll, record.view());
+    spec.unix_time += static_cast<uint64_t>(days) * 24 * 3600;
+    SimulatedHost host(spec);
+    host.rung(Rung::WebGpu).run = 5;
+    host.run_for(20'000);
+    EXPECT_EQ(host.ladder.active(), days ? Rung::WebGpu : Rung::Wasm);
+  }
+}
+
+TEST(LadderMemory, ARungThatWasLostTooOftenIsTheChoiceOfTheNextVisitAgain) {
+  SimulatedHost host(spec_with(kAll, choice_of(Rung::WebGpu, 5)));
+  host.rung(Rung::WebGpu).run = 5;
+  host.run_for(20'000);
+  for (int i = 0; i < 4; ++i) {
+    host.tell(LadderEvent::Lost, Rung::WebGpu, "gone");
+    host.run_for(8000);
+  }
+  EXPECT_TRUE(host.ladder.decided());
+  EXPECT_EQ(host.ladder.active(), Rung::Wasm);
+  EXPECT_EQ(host.count("store"), 0);
 }
 
 TEST(LadderMemory, ARungThatIsSlowerThanRememberedIsNotTaken) {

@@ -142,6 +142,45 @@ test('another engine, model, browser or option has the choice made anew', async 
   assert.deepEqual(await later({}, otherBuild), everything);
 });
 
+test('remembers each configuration by itself, a bounded number of them, until it is told to forget', async () => {
+  const context = await browser.newContext();
+  const everything = ['wasm', 'webgpu', 'webgl2'];
+  // What an earlier page has left: more than are kept.
+  await inPage(
+    () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open('linnet');
+        request.onupgradeneeded = () => request.result.createObjectStore('choices');
+        request.onsuccess = () => {
+          const write = request.result.transaction('choices', 'readwrite');
+          write.objectStore('choices').put(Array.from({ length: 40 }, (_, i) => [`old ${i}`, '']), 'all');
+          write.oncomplete = () => resolve(request.result.close());
+        };
+        request.onerror = reject;
+      }),
+    null,
+    context,
+  );
+  for (const appVersion of ['1', '2']) assert.deepEqual((await visitIn(context, { appVersion })).loads, everything);
+  for (const appVersion of ['1', '2']) assert.deepEqual((await visitIn(context, { appVersion })).loads, ['wasm', 'webgpu']);
+  const kept = await inPage(
+    () =>
+      new Promise((resolve) => {
+        indexedDB.open('linnet').onsuccess = ({ target }) => {
+          const read = target.result.transaction('choices').objectStore('choices').get('all');
+          read.onsuccess = () => resolve(read.result.map(([key]) => key));
+        };
+      }),
+    null,
+    context,
+  );
+  assert.equal(kept.length, 32);
+  assert.deepEqual([kept[2], kept.at(-1)], ['old 0', 'old 29']);
+  await inPage(() => linnet.forgetChoices(), null, context);
+  assert.deepEqual((await visitIn(context, { appVersion: '1' })).loads, everything);
+  await context.close();
+});
+
 test('a remembered WASM spares the others', async () => {
   const context = await browser.newContext();
   const visit = () =>

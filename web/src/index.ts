@@ -112,6 +112,11 @@ export async function loadModel(location: ModelLocation, options: LoadOptions = 
   }
 }
 
+/** Has `auto` choose anew for every model that pages of this origin load. */
+export async function forgetChoices(): Promise<void> {
+  await (await import('./ladder/climb.js')).forget();
+}
+
 function open(request: LoadRequest): Channel {
   return new Channel(new WorkerPort(startWorker(new URL('engine_worker.js', request.assets))), request.backend);
 }

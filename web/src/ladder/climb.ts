@@ -5,6 +5,8 @@ import type { Backend, LoadOptions } from '../types.js';
 import { goldenOf, ownOf } from './golden.js';
 import { Ladder } from './ladder.js';
 
+export { forget } from './choices.js';
+
 // The package's version and a digest of its modules, given by scripts/build.mjs.
 declare const linnetBuild: string;
 

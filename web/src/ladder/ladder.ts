@@ -48,7 +48,8 @@ export class Ladder implements Runner {
   #ended: LinnetError | null = null;
   #lastError: LinnetError | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #digest = '';
+  // What the choice is remembered under; empty where it is not.
+  #key = '';
   #told = -1;
   #choice: BackendChoice | null = null;
   // Inputs of the last run that WASM has not seen, for images that fill one of several.
@@ -172,23 +173,23 @@ export class Ladder implements Runner {
     const { assets, golden, safeMode, recovery } = this.options;
     const wanted = this.options.backends;
     const tries = !safeMode && wanted.some((backend) => backend !== 'wasm');
-    const [adapters, record, live] = await Promise.all([
+    const [adapters, live] = await Promise.all([
       tries ? probeAdapters(assets, this.#probing.signal) : { webgpu: null, webgl2: null },
-      tries && this.options.remember ? recall(digest) : '',
       Live.create(new URL('linnet-live.wasm', assets).href),
     ]);
+    const key = [digest, ...this.options.key, adapters.webgpu ?? '', adapters.webgl2 ?? '', navigator.userAgent];
+    if (tries && this.options.remember && digest !== '') this.#key = key.join('\n');
+    const record = this.#key && (await recall(this.#key));
     if (this.#ended || this.#rungs[wasm]!.channel.ended) return;
-    const device = [adapters.webgpu ?? '', adapters.webgl2 ?? '', navigator.userAgent];
     const setup: Setup = {
       ...golden,
       safeMode,
       rebuilds: recovery.rebuilds,
       backoff: recovery.backoff,
       available: wanted.filter((backend) => backend === 'wasm' || adapters[backend] !== null),
-      key: [...this.options.key, digest, ...device],
+      key,
       record,
     };
-    this.#digest = this.options.remember ? digest : '';
     live.open(setup);
     this.#live = live;
     globalThis.document?.addEventListener('visibilitychange', this.#onVisibility);
@@ -235,7 +236,7 @@ export class Ladder implements Runner {
       else if (action === Abi.kActionMeasure) void this.#measureOnce(rung);
       else if (action === Abi.kActionSwitch) this.#active = rung;
       else if (action === Abi.kActionDrop) this.#drop(rung);
-      else if (action === Abi.kActionStore) void keep(this.#digest, live.record());
+      else if (action === Abi.kActionStore && this.#key) void keep(this.#key, live.record());
     }
     if (live.revision === this.#told) return;
     this.#told = live.revision;

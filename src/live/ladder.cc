@@ -72,8 +72,12 @@ void Ladder::event(LadderEvent event, Rung rung, double now, double value, std::
       }
       break;
     case LadderEvent::Refused:
-      if (!answers(Stage::Compile)) return;
-      skip(rung, text);
+      if (!data.available)
+        data.reason = Reason(text);
+      else if (answers(Stage::Compile) || (rung != Rung::Wasm && state(rung) == RungState::Idle))
+        skip(rung, text);
+      else
+        return;
       break;
     case LadderEvent::Passed:
       if (!answers(Stage::Test)) return;

@@ -70,7 +70,8 @@ struct LadderSpec {
 
 enum class LadderEvent : uint32_t {
   // Answers to commands. Ready: compiled, `value` bytes held, `text` is the precision; Refused: could not be
-  // compiled, `text` says why; Passed: the self-test, `value` its error; Failed: the self-test, `text` says
+  // compiled, `text` says why, also of one that is not here or not to be tried; Passed: the self-test,
+  // `value` its error; Failed: the self-test, `text` says
   // how; Measured: one run took `value`.
   Ready,
   Refused,
@@ -142,7 +143,7 @@ class Ladder {
   double error(Rung rung) const { return at(rung).error; }
   uint32_t losses(Rung rung) const { return at(rung).losses; }
   uint32_t recoveries(Rung rung) const { return at(rung).recoveries; }
-  // Why the rung is not in use; empty where nothing is wrong with it.
+  // Why the rung is not here or not in use; empty where nothing is wrong with it.
   std::string_view reason(Rung rung) const { return at(rung).reason.view(); }
   // The active rung's latest frames.
   double live_quantile(double part) const { return live_.quantile(part); }

@@ -118,9 +118,10 @@ Ladder::Explanation Ladder::explain() const {
     const RungData& data = rungs_[i];
     if (rung == *active_) continue;
     text.append("; ").append(rung_title(rung)).append(" ");
-    if (!data.available)
+    if (!data.available) {
       text.append("is not here");
-    else if (data.skipped)
+      if (!data.reason.view().empty()) text.append(": ").append(data.reason.view());
+    } else if (data.skipped)
       text.append("skipped: ").append(data.reason.view());
     else if (data.recovering)
       text.append("is rebuilt");

@@ -20,6 +20,13 @@ LadderSpec spec_with(uint32_t available, std::string_view record = {}) {
   return {.available = available, .key = 42, .unix_time = 1'790'000'000, .record = record, .limits = {}};
 }
 
+std::string choice_of(Rung rung, double milliseconds, uint64_t key = 42) {
+  ChoiceRecord record{.key = key, .made = 1'790'000'000 - 3600, .choice = rung, .rungs = {}};
+  record.rungs[0] = {20, 5'000'000};
+  record.rungs[static_cast<int>(rung)] = {milliseconds, 8'000'000};
+  return std::string(print_record(record).view());
+}
+
 TEST(Ladder, AnswersWithWasmFirstAndAloneAtOnce) {
   SimulatedHost host(spec_with(rung_bit(Rung::Wasm)));
   host.run_for(100);
@@ -116,6 +123,30 @@ TEST(Ladder, SkipsARungThatCannotBeCompiledOrTakesTooLong) {
   EXPECT_EQ(host.ladder.active(), Rung::Wasm);
 }
 
+TEST(Ladder, SaysWhyARungIsNotHere) {
+  SimulatedHost host(spec_with(rung_bit(Rung::Wasm)));
+  host.tell(LadderEvent::Refused, Rung::WebGpu, "no adapter");
+  host.run_for(100);
+  EXPECT_EQ(host.ladder.state(Rung::WebGpu), RungState::Absent);
+  EXPECT_EQ(host.ladder.reason(Rung::WebGpu), "no adapter");
+  EXPECT_EQ(host.ladder.explain().view(), "WASM; WebGPU is not here: no adapter; WebGL2 is not here");
+}
+
+TEST(Ladder, DoesNotTryARungThatIsRefusedBefore) {
+  for (const std::string& record : {std::string(), choice_of(Rung::WebGpu, 5)}) {
+    SimulatedHost host(spec_with(kAll, record));
+    host.rung(Rung::WebGpu).run = 5;
+    host.rung(Rung::WebGl2).run = 8;
+    host.ladder.event(LadderEvent::Refused, Rung::WebGpu, 0, 0, "the page ended in it");
+    host.run_for(20'000);
+    EXPECT_EQ(host.count("compile webgpu"), 0);
+    EXPECT_EQ(host.ladder.state(Rung::WebGpu), RungState::Skipped);
+    EXPECT_EQ(host.ladder.reason(Rung::WebGpu), "the page ended in it");
+    EXPECT_EQ(host.ladder.active(), Rung::WebGl2);
+    EXPECT_EQ(host.count("store webgl2"), 1);
+  }
+}
+
 TEST(Ladder, MeasuresInBoundedRunsAndTime) {
   SimulatedHost host(spec_with(kAll));
   host.rung(Rung::Wasm).run = 10;
@@ -152,13 +183,6 @@ TEST(Ladder, SafeModeIsWasmWhateverThereIs) {
   host.run_for(20'000);
   EXPECT_EQ(host.log(), "compile wasm, switch wasm");
   EXPECT_EQ(host.ladder.explain().view(), "WASM, as safe mode asks");
-}
-
-std::string choice_of(Rung rung, double milliseconds, uint64_t key = 42) {
-  ChoiceRecord record{.key = key, .made = 1'790'000'000 - 3600, .choice = rung, .rungs = {}};
-  record.rungs[0] = {20, 5'000'000};
-  record.rungs[static_cast<int>(rung)] = {milliseconds, 8'000'000};
-  return std::string(print_record(record).view());
 }
 
 TEST(LadderMemory, ARememberedWasmCostsNothing) {

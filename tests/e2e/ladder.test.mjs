@@ -234,7 +234,31 @@ test('never uses a backend that is wrong, cannot be loaded or is not there', asy
   assert.match(result.rungs.webgpu.reason, /its self-test is off by 0\.0\d+ of the range, 0\.0010 is allowed/);
   assert.equal(result.rungs.webgl2.reason, 'the GPU failed: no textures');
   assert.match(result.reason, /^WASM, measured 20\.0 ms; WebGPU skipped: .*; WebGL2 skipped: /);
-  assert.equal(result.alone, 'WASM; WebGPU is not here; WebGL2 is not here');
+  assert.equal(result.alone, 'WASM; WebGPU is not here: no adapter; WebGL2 is not here: no adapter');
+});
+
+test('says whether a GPU is missing, did not answer, or could not be looked for', async () => {
+  const reasons = await inPage(async () => {
+    // The time that looking for them has passes at once.
+    const { setTimeout: real } = globalThis;
+    globalThis.setTimeout = (task, wait, ...given) => real(task, wait === 5000 ? 500 : wait, ...given);
+    const found = [];
+    for (const probe of [{ absent: ['webgl2'], silent: ['webgpu'] }, { silent: ['webgpu'] }, { broken: true }]) {
+      const model = await load({ wasm: { run: 20 }, webgl2: { run: 5 }, ...probe }, { remember: false });
+      await decided(model);
+      const { webgpu, webgl2 } = model.choice.rungs;
+      found.push([model.backend, webgpu.state, webgpu.reason, webgl2.state, webgl2.reason]);
+      await model.dispose();
+    }
+    return found;
+  });
+  const late = 'no answer within 5 s';
+  const broken = 'the worker that looks for it could not start';
+  assert.deepEqual(reasons, [
+    ['wasm', 'absent', late, 'absent', 'no adapter'],
+    ['webgl2', 'absent', late, 'ready', ''],
+    ['wasm', 'absent', broken, 'absent', broken],
+  ]);
 });
 
 test('an answer that is no number is never shown, and ends the backend', async () => {

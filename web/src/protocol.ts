@@ -122,10 +122,10 @@ export type WorkerMessage =
   /** The GPU was lost or failed, whether a request was under way or not. */
   | { readonly type: 'lost'; readonly code: ErrorCode; readonly detail: string };
 
-/** The names of the GPU adapters that a page can use. */
+/** The names of the GPU adapters that a page can use; null where there is none, absent where that is not known. */
 export interface Adapters {
-  readonly webgpu: string | null;
-  readonly webgl2: string | null;
+  readonly webgpu?: string | null;
+  readonly webgl2?: string | null;
 }
 
 /** What a helper thread needs: its own instance of the module over the shared memory. */

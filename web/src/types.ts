@@ -66,6 +66,7 @@ export interface RungFigures {
   readonly error: number | null;
   readonly losses: number;
   readonly recoveries: number;
+  /** Why it is absent, skipped or was lost; empty where nothing is wrong with it. */
   readonly reason: string;
 }
 

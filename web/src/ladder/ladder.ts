@@ -9,7 +9,7 @@ import type { Backend, BackendChoice } from '../types.js';
 import { keep, recall } from './choices.js';
 import type { Golden } from './golden.js';
 import { backends, Live, type Setup } from './live.js';
-import { probeAdapters } from './probe.js';
+import { probeAdapters, type Probed } from './probe.js';
 import { Kept } from './kept.js';
 import { Rung } from './rung.js';
 
@@ -173,8 +173,8 @@ export class Ladder implements Runner {
     const { assets, golden, safeMode, recovery } = this.options;
     const wanted = this.options.backends;
     const tries = !safeMode && wanted.some((backend) => backend !== 'wasm');
-    const [adapters, live] = await Promise.all([
-      tries ? probeAdapters(assets, this.#probing.signal) : { webgpu: null, webgl2: null },
+    const [adapters, live]: [Probed, Live] = await Promise.all([
+      tries ? probeAdapters(assets, this.#probing.signal) : { missing: '' },
       Live.create(new URL('linnet-live.wasm', assets).href),
     ]);
     const key = [digest, ...this.options.key, adapters.webgpu ?? '', adapters.webgl2 ?? '', navigator.userAgent];
@@ -186,11 +186,14 @@ export class Ladder implements Runner {
       safeMode,
       rebuilds: recovery.rebuilds,
       backoff: recovery.backoff,
-      available: wanted.filter((backend) => backend === 'wasm' || adapters[backend] !== null),
+      available: wanted.filter((backend) => backend === 'wasm' || adapters[backend]),
       key,
       record,
     };
     live.open(setup);
+    for (const [i, backend] of backends.entries())
+      if (backend !== 'wasm' && !adapters[backend])
+        live.event(Abi.kEventRefused, i, 0, adapters[backend] === null ? 'no adapter' : adapters.missing);
     this.#live = live;
     globalThis.document?.addEventListener('visibilitychange', this.#onVisibility);
     this.#onVisibility();

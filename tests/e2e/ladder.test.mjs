@@ -35,6 +35,29 @@ test('chooses WASM where that is measured to be the fastest, and says so', async
   assert.ok(wasm.bytes > 0 && webgpu.bytes > 0);
 });
 
+test('an onChoice that throws is reported, and costs no answer', async () => {
+  const result = await inPage(async () => {
+    const reported = [];
+    addEventListener('error', (event) => {
+      event.preventDefault();
+      reported.push(event.error.message);
+    });
+    const expected = await expectedAnswers();
+    const onChoice = () => {
+      throw new Error('the caller fails');
+    };
+    const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 } }, { onChoice, backends: ['webgpu'] });
+    let wrong = 0;
+    for (let k = 0; !model.choice?.decided || k < 20; ++k) wrong += (await model.run(frame(k))).answers.join() !== expected[k % 5];
+    orders.postMessage({ lose: 'webgpu', code: 'DeviceLost' });
+    await until(() => model.choice.rungs.webgpu.recoveries === 1, 'back');
+    const { backend } = model;
+    await model.dispose();
+    return { wrong, backend, reported: [...new Set(reported)] };
+  });
+  assert.deepEqual(result, { wrong: 0, backend: 'webgpu', reported: ['the caller fails'] });
+});
+
 test('a model of several inputs keeps those that an image leaves as they were', async () => {
   const answers = await inPage(async () => {
     const model = await load({ wasm: { run: 20 }, webgpu: { run: 5 } }, { location: '/sum/', backends: ['webgpu'] });

@@ -206,7 +206,7 @@ export interface LoadOptions {
   readonly precision?: Precision;
   /** Where images become inputs on WebGPU; what a GPU cannot take goes through the engine anyway. Default: auto. */
   readonly prepareOn?: PrepareOn;
-  /** Told whenever something about the choice of a backend has changed. */
+  /** Told whenever something about the choice of a backend has changed. What it throws goes to `reportError`. */
   readonly onChoice?: (choice: BackendChoice) => void;
   /** Whether auto remembers its choice from visit to visit, in IndexedDB. Default: true. */
   readonly remember?: boolean;

@@ -245,7 +245,12 @@ export class Ladder implements Runner {
     this.#told = live.revision;
     this.#choice = live.choice();
     if (this.#choice.decided) this.#measure = null;
-    this.options.onChoice?.(this.#choice);
+    try {
+      this.options.onChoice?.(this.#choice);
+    } catch (error) {
+      // The caller's own error is not its run's.
+      reportError(error);
+    }
   }
 
   #drop(index: number): void {

@@ -15,7 +15,7 @@ after(async () => {
   await server.close();
 });
 const inPage = (...given) => pages.inPage(browser, server, ...given);
-const openPage = () => pages.openPage(browser, server);
+const openPage = (context) => pages.openPage(browser, server, context);
 
 test('chooses WASM where that is measured to be the fastest, and says so', async () => {
   const result = await inPage(async () => {
@@ -202,6 +202,40 @@ test('remembers each configuration by itself, a bounded number of them, until it
   await inPage(() => linnet.forgetChoices(), null, context);
   assert.deepEqual((await visitIn(context, { appVersion: '1' })).loads, everything);
   await context.close();
+});
+
+test('a backend whose opening ended the page is not opened again by the next', async () => {
+  const everything = ['wasm', 'webgpu', 'webgl2'];
+  // A page that is opening WebGPU and will not come to an end of it.
+  const opening = async (context) => {
+    const page = await openPage(context);
+    await page.evaluate(async () => {
+      await load({ wasm: { run: 20 }, webgpu: { slow: 1e6 }, adapter: 'one' });
+      await until(() => loads.includes('webgpu'), 'opening WebGPU');
+    });
+    return page;
+  };
+  const crashed = await browser.newContext();
+  const victim = await opening(crashed);
+  const gone = new Promise((resolve) => victim.once('crash', resolve));
+  (await crashed.newCDPSession(victim)).send('Page.crash').catch(() => undefined);
+  await gone;
+  const second = await visitIn(crashed);
+  assert.deepEqual(second.loads, ['wasm', 'webgl2']);
+  assert.match(second.reason, /WebGPU skipped: a page ended while it was opened/);
+  // It was told once.
+  assert.deepEqual((await visitIn(crashed, { appVersion: '2' })).loads, everything);
+  await crashed.close();
+
+  // Neither a page that is still at it nor one that was closed has crashed.
+  const orderly = await browser.newContext();
+  const page = await opening(orderly);
+  assert.deepEqual((await visitIn(orderly, { appVersion: '1' })).loads, everything);
+  await page.goto('about:blank');
+  assert.deepEqual((await visitIn(orderly, { appVersion: '2' })).loads, everything);
+  await (await opening(orderly)).close();
+  assert.deepEqual((await visitIn(orderly, { appVersion: '3' })).loads, everything);
+  await orderly.close();
 });
 
 test('a remembered WASM spares the others', async () => {

@@ -10,24 +10,25 @@ const patience = 1000;
 const most = 32;
 const all = 'all';
 
-const inTime = <T>(task: () => Promise<T>, fallback: T): Promise<T> =>
+/** What `task` gives; nothing where storage fails or does not answer. */
+export const inTime = <T>(task: () => Promise<T>): Promise<T | undefined> =>
   Promise.race([
-    new Promise<T>((resolve) => setTimeout(() => resolve(fallback), patience)),
+    new Promise<undefined>((resolve) => setTimeout(resolve, patience)),
     // Some browsers throw at once where storage is blocked.
-    Promise.resolve().then(task).catch(() => fallback),
+    Promise.resolve().then(task).catch(() => undefined),
   ]);
 
-const store = () => createStore('linnet', 'choices');
+export const store = createStore('linnet', 'choices');
 
 /** The record kept under this key; empty where there is none. */
-export const recall = (key: string): Promise<string> =>
-  inTime(async () => (await get<Choices>(all, store()))?.find(([each]) => each === key)?.[1] ?? '', '');
+export const recall = async (key: string): Promise<string> =>
+  (await inTime(async () => (await get<Choices>(all, store))?.find(([each]) => each === key)?.[1])) ?? '';
 
 export const keep = (key: string, record: string): Promise<void> =>
   inTime(() => {
     const added = (old: Choices = []) => [[key, record] as const, ...old.filter(([each]) => each !== key)].slice(0, most);
-    return update<Choices>(all, added, store());
-  }, undefined);
+    return update<Choices>(all, added, store);
+  });
 
 /** Forgets all choices, of every model of this origin. */
-export const forget = (): Promise<void> => inTime(() => clear(store()), undefined);
+export const forget = (): Promise<void> => inTime(() => clear(store));

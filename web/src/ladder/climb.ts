@@ -4,6 +4,7 @@ import type { LoadReply, LoadRequest } from '../protocol.js';
 import type { Backend, LoadOptions } from '../types.js';
 import { goldenOf, ownOf } from './golden.js';
 import { Ladder } from './ladder.js';
+import { noted } from './trials.js';
 
 export { forget } from './choices.js';
 
@@ -39,7 +40,8 @@ export function climb(
     open: (backend, exact) => {
       const load: LoadRequest = { ...again(request), backend, ...(exact && { precision: 'f32' }) };
       const channel = open(load);
-      return { channel, reply: channel.ask<'load'>(load) };
+      const ask = () => channel.ask<'load'>(load);
+      return { channel, reply: backend === 'wasm' || options.remember === false ? ask() : noted(backend, ask) };
     },
   });
 }

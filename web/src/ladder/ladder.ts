@@ -12,6 +12,7 @@ import { backends, Live, type Setup } from './live.js';
 import { probeAdapters, type Probed } from './probe.js';
 import { Kept } from './kept.js';
 import { Rung } from './rung.js';
+import { endedPage } from './trials.js';
 
 export interface LadderOptions {
   readonly assets: string;
@@ -180,6 +181,7 @@ export class Ladder implements Runner {
     const key = [digest, ...this.options.key, adapters.webgpu ?? '', adapters.webgl2 ?? '', navigator.userAgent];
     if (tries && this.options.remember && digest !== '') this.#key = key.join('\n');
     const record = this.#key && (await recall(this.#key));
+    const ended = this.#key && (await endedPage());
     if (this.#ended || this.#rungs[wasm]!.channel.ended) return;
     const setup: Setup = {
       ...golden,
@@ -191,9 +193,12 @@ export class Ladder implements Runner {
       record,
     };
     live.open(setup);
-    for (const [i, backend] of backends.entries())
-      if (backend !== 'wasm' && !adapters[backend])
-        live.event(Abi.kEventRefused, i, 0, adapters[backend] === null ? 'no adapter' : adapters.missing);
+    for (const backend of ['webgl2', 'webgpu'] as const) {
+      const name = adapters[backend];
+      const missing = name === null ? 'no adapter' : adapters.missing;
+      const why = name ? backend === ended && 'a page ended while it was opened' : missing;
+      if (why) live.event(Abi.kEventRefused, backends.indexOf(backend), 0, why);
+    }
     this.#live = live;
     globalThis.document?.addEventListener('visibilitychange', this.#onVisibility);
     this.#onVisibility();

@@ -1,5 +1,5 @@
 # linnet.wasm: the engine and its exports as a reactor, one module for each variant (see CMakePresets.json).
-add_executable(linnet src/abi/abort.cc src/abi/exports.cc src/abi/heap.cc src/abi/host_blocks.cc
+add_executable(linnet src/abi/abort.cc src/abi/c_strings.cc src/abi/exports.cc src/abi/heap.cc src/abi/host_blocks.cc
                src/abi/image_spec.cc)
 target_link_libraries(linnet PRIVATE linnet_engine)
 # The thread pool of WebAssembly exports its helpers' entry, which nothing inside the module calls.
@@ -23,6 +23,8 @@ list(APPEND short ${PROJECT_SOURCE_DIR}/src/runtime/team.cc ${PROJECT_SOURCE_DIR
 # Nor may the optimiser at link time see how the C library's functions are made.
 list(APPEND short ${PROJECT_SOURCE_DIR}/src/abi/heap.cc)
 set_source_files_properties(${short} PROPERTIES COMPILE_OPTIONS "-Oz")
+# Nor may it take their loops for calls of themselves.
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/abi/c_strings.cc PROPERTIES COMPILE_OPTIONS "-Oz;-fno-builtin")
 # Loops that are as long as they should be in the source.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/depthwise.cc
   ${PROJECT_SOURCE_DIR}/src/backends/cpu/kernels/gemm.cc PROPERTIES COMPILE_OPTIONS "-O2")
@@ -85,7 +87,7 @@ endif()
 
 # Further modules, each of exports and what they need of the engine.
 function(add_module target stack_bytes)
-  add_executable(${target} src/abi/abort.cc src/abi/heap.cc ${ARGN})
+  add_executable(${target} src/abi/abort.cc src/abi/c_strings.cc src/abi/heap.cc ${ARGN})
   target_link_libraries(${target} PRIVATE linnet_engine)
   target_link_options(${target} PRIVATE
     -mexec-model=reactor -Wl,--stack-first,-z,stack-size=${stack_bytes}

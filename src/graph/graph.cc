@@ -1,7 +1,7 @@
 #include "graph/graph.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <bit>
 
 #include "base/format.h"
 #include "graph/op_def.h"
@@ -84,10 +84,9 @@ const Expr* Attrs::get_expr(Attr key) const {
 }
 
 ValueId Graph::add_value(std::string name, DType dtype, const Shape& shape, NodeId producer) {
-  std::string unique = unique_name(name);
   const ValueId id = static_cast<ValueId>(values_.size());
-  names_.emplace(unique, id);
-  values_.push_back({std::move(unique), dtype, shape, producer, {}});
+  values_.push_back({unique_name(name), dtype, shape, producer, {}});
+  add_name(id);
   return id;
 }
 
@@ -112,7 +111,7 @@ Result<NodeId> Graph::add_node(Op op, std::string name, std::vector<ValueId> ope
     node.outputs.push_back(add_value(result, DType::F32, {}, id));
   }
   if (auto inferred = infer(id); !inferred) {
-    for (ValueId output : node.outputs) names_.erase(values_[output].name);
+    for (ValueId output : node.outputs) remove_name(output);
     values_.resize(values_.size() - node.outputs.size());
     nodes_.pop_back();
     return std::unexpected(std::move(inferred).error());
@@ -139,20 +138,53 @@ Result<void> Graph::infer(NodeId id) {
   return infer_node(*this, node, results);
 }
 
+namespace {
+
+// In the place of a value that has gone: those behind it are still found.
+constexpr ValueId kRemoved = kNone - 1;
+
+}  // namespace
+
+size_t Graph::find_slot(std::string_view name) const {
+  // FNV-1a.
+  uint32_t hash = 2166136261u;
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619u;
+  for (size_t slot = hash;; ++slot) {
+    slot &= slots_.size() - 1;
+    const ValueId id = slots_[slot];
+    if (id == kNone || (id != kRemoved && values_[id].name == name)) return slot;
+  }
+}
+
+void Graph::add_name(ValueId id) {
+  // At least half of the slots are free.
+  if (taken_slots_ * 2 >= slots_.size()) {
+    slots_.assign(std::bit_ceil(4 * values_.size()), kNone);
+    for (ValueId other = 0; other < values_.size(); ++other) slots_[find_slot(values_[other].name)] = other;
+    taken_slots_ = values_.size();
+    return;
+  }
+  slots_[find_slot(values_[id].name)] = id;
+  ++taken_slots_;
+}
+
+void Graph::remove_name(ValueId id) {
+  slots_[find_slot(values_[id].name)] = kRemoved;
+}
+
 ValueId Graph::find_value(std::string_view name) const {
-  const auto found = names_.find(name);
-  return found != names_.end() ? found->second : kNone;
+  return slots_.empty() ? kNone : slots_[find_slot(name)];
 }
 
 std::string Graph::unique_name(std::string_view base) const {
   std::string name(base);
-  if (!names_.contains(name)) return name;
+  if (find_value(name) == kNone) return name;
   const auto is_taken = [&](int suffix) {
     char number[16];
     format_text(number, ".%d", suffix);
     name.resize(base.size());
     name += number;
-    return names_.contains(name);
+    return find_value(name) != kNone;
   };
   // Suffixes mostly follow each other, so that doubling and halving finds their end. Past the limit, which
   // only names that were made for it reach, they are tried one by one.
@@ -168,10 +200,10 @@ std::string Graph::unique_name(std::string_view base) const {
 }
 
 void Graph::rename_value(ValueId id, std::string name) {
-  CHECK(!names_.contains(name));
-  names_.erase(values_[id].name);
-  names_.emplace(name, id);
+  CHECK(find_value(name) == kNone);
+  remove_name(id);
   values_[id].name = std::move(name);
+  add_name(id);
 }
 
 void Graph::replace_uses(ValueId from, ValueId to) {

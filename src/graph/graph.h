@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -137,9 +136,16 @@ class Graph {
   // Values' producers, from the nodes.
   void renumber();
 
+  // The slot of the value called `name`, or the free one where it belongs.
+  size_t find_slot(std::string_view name) const;
+  void add_name(ValueId id);
+  void remove_name(ValueId id);
+
   std::vector<Node> nodes_;
   std::vector<Value> values_;
-  std::map<std::string, ValueId, std::less<>> names_;
+  // Every value by its name: a table of open addressing, a power of two long; kNone is free.
+  std::vector<ValueId> slots_;
+  size_t taken_slots_ = 0;  // by values and by those that have gone
 };
 
 // "node 'Conv1' (conv2d)": how messages name a node.

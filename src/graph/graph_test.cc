@@ -123,6 +123,25 @@ TEST(Graph, RemovingNodesRenumbersProducers) {
   EXPECT_TRUE(verify(graph));
 }
 
+TEST(Graph, FindsValuesByName) {
+  Graph graph;
+  EXPECT_EQ(graph.find_value("x"), kNone);
+  constexpr ValueId kValues = 3000;
+  for (ValueId id = 0; id < kValues; ++id)
+    EXPECT_EQ(graph.add_input("v" + std::to_string(id), DType::F32, {1}), id);
+  for (ValueId id = 0; id < kValues; id += 3) graph.rename_value(id, "r" + std::to_string(id));
+  for (ValueId id = 0; id < kValues; ++id) {
+    const std::string number = std::to_string(id);
+    EXPECT_EQ(graph.find_value("v" + number), id % 3 == 0 ? kNone : id);
+    EXPECT_EQ(graph.find_value("r" + number), id % 3 == 0 ? id : kNone);
+  }
+  // A name that has become free, and a node that is refused.
+  EXPECT_FALSE(graph.add(Op::conv2d, "v3", {0, 1}));
+  EXPECT_EQ(graph.find_value("v3"), kNone);
+  EXPECT_EQ(graph.add_input("v3", DType::F32, {1}), kValues);
+  EXPECT_EQ(graph.find_value("v3"), kValues);
+}
+
 TEST(Graph, SortsNodesThatCameLate) {
   Graph graph = chain();
   // d is added last and then used by the first node.

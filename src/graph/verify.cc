@@ -1,7 +1,6 @@
 #include "graph/verify.h"
 
 #include <algorithm>
-#include <set>
 
 #include "graph/op_def.h"
 
@@ -60,10 +59,9 @@ Result<void> verify(const Graph& graph) {
                   port.name.c_str());
     defined[port.value] = true;
   }
-  std::set<std::string_view> names;
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     const Value& value = graph.value(id);
-    if (!names.insert(value.name).second)
+    if (graph.find_value(value.name) != id)
       return fail(ErrorCode::MalformedModel, "two values are called '%s'", value.name.c_str());
     if (!value.is_constant()) continue;
     if (value.constant.dtype() != value.dtype || !(value.constant.shape() == value.shape))

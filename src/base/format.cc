@@ -130,4 +130,9 @@ size_t format_text(std::span<char> to, const char* format, ...) {
   return length;
 }
 
+std::string decimal(int64_t value) {
+  char text[24];
+  return {text, format_text(text, "%lld", static_cast<long long>(value))};
+}
+
 }  // namespace linnet

@@ -4,7 +4,9 @@
 
 #include <cstdarg>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
 
 namespace linnet {
 
@@ -12,5 +14,8 @@ namespace linnet {
 size_t format_text(std::span<char> to, const char* format, va_list arguments);
 // The same with the arguments.
 size_t format_text(std::span<char> to, const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+// In decimal; the standard library's to_string brings tables of digits for each type.
+std::string decimal(int64_t value);
 
 }  // namespace linnet

@@ -59,5 +59,10 @@ TEST(FormatText, CutsToFit) {
   EXPECT_EQ(one[0], 0);
 }
 
+TEST(FormatText, WritesWholeNumbers) {
+  for (const int64_t value : {int64_t{0}, int64_t{7}, int64_t{-40}, INT64_MAX, INT64_MIN})
+    EXPECT_EQ(decimal(value), std::to_string(value));
+}
+
 }  // namespace
 }  // namespace linnet

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/format.h"
 #include "graph/algebra.h"
 
 namespace linnet {
@@ -271,7 +272,7 @@ std::string Expr::to_string() const {
     const std::vector<Instruction>& instructions;
     std::string operator()(size_t at) const {
       const Instruction& instruction = instructions[at];
-      if (instruction.op == ExprOp::Input) return "$" + std::to_string(instruction.index);
+      if (instruction.op == ExprOp::Input) return "$" + decimal(instruction.index);
       if (instruction.op == ExprOp::Constant) {
         char text[40];
         std::snprintf(text, sizeof text, "%.9g", static_cast<double>(instruction.value));

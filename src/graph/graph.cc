@@ -107,7 +107,7 @@ Result<NodeId> Graph::add_node(Op op, std::string name, std::vector<ValueId> ope
   Node& node = nodes_.back();
   const int results = op_def(op).outputs;
   for (int i = 0; i < results; ++i) {
-    const std::string result = i == 0 ? node.name : node.name + ":" + std::to_string(i);
+    const std::string result = i == 0 ? node.name : node.name + ":" + decimal(i);
     node.outputs.push_back(add_value(result, DType::F32, {}, id));
   }
   if (auto inferred = infer(id); !inferred) {

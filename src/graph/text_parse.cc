@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/format.h"
 #include "graph/op_def.h"
 #include "graph/text.h"
 
@@ -334,7 +335,7 @@ Result<Graph> parse_graph(std::string_view text) {
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     line = line.substr(0, line.find('#'));
     if (auto parsed = LineParser(line, graph).parse(); !parsed)
-      return std::unexpected(parsed.error().within("line " + std::to_string(number)));
+      return std::unexpected(parsed.error().within("line " + decimal(number)));
   }
   return graph;
 }

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "base/format.h"
 #include "graph/op_def.h"
 #include "graph/text.h"
 
@@ -29,12 +30,12 @@ std::string identifier(std::string_view name) {
 }
 
 struct AttrPrinter {
-  std::string operator()(int64_t value) const { return std::to_string(value); }
+  std::string operator()(int64_t value) const { return decimal(value); }
   std::string operator()(float value) const { return number(static_cast<double>(value)); }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(const Ints& values) const {
     std::string text = "[";
-    for (size_t i = 0; i < values.size(); ++i) text += (i > 0 ? "," : "") + std::to_string(values[i]);
+    for (size_t i = 0; i < values.size(); ++i) text += (i > 0 ? "," : "") + decimal(values[i]);
     return text + "]";
   }
   std::string operator()(const std::string& value) const { return value; }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/format.h"
 #include "base/half.h"
 
 namespace linnet {
@@ -80,7 +81,7 @@ std::string Shape::to_string() const {
   std::string text = "[";
   for (int i = 0; i < rank_; ++i) {
     if (i > 0) text += ',';
-    text += std::to_string((*this)[i]);
+    text += decimal((*this)[i]);
   }
   return text + "]";
 }

@@ -16,6 +16,7 @@ namespace {
 struct Codes {
   ValueId id = kNone;
   Quantization quantization;
+  ValueId real = kNone;  // the value in f32 again, where it was made of them
 };
 
 // What may follow a convolution within its own step.
@@ -146,7 +147,8 @@ class Quantizer {
   }
 
   Codes set_codes(ValueId value, ValueId codes, const Quantization& quantization) {
-    codes_[value] = {codes, quantization};
+    codes_[value].id = codes;
+    codes_[value].quantization = quantization;
     return codes_[value];
   }
 
@@ -155,12 +157,12 @@ class Quantizer {
     if (!has_codes(id)) return id;
     const NodeId producer = graph_.value(id).producer;
     if (producer == kNone || !replaced(producer)) return id;
-    ValueId& real = reals_[id];
-    if (real == 0) {
-      TRY_ASSIGN(real, graph_.add(Op::dequantize, graph_.value(id).name + "/f32", {codes_[id].id},
-                                  attrs_of(codes_[id].quantization)));
+    Codes& codes = codes_[id];
+    if (codes.real == kNone) {
+      TRY_ASSIGN(codes.real, graph_.add(Op::dequantize, graph_.value(id).name + "/f32", {codes.id},
+                                        attrs_of(codes.quantization)));
     }
-    return real;
+    return codes.real;
   }
 
   bool replaced(NodeId id) const { return id < done_.size() && done_[id]; }
@@ -356,7 +358,6 @@ class Quantizer {
 
   Graph& graph_;
   std::vector<Codes> codes_;
-  std::unordered_map<ValueId, ValueId> reals_;
   std::vector<std::vector<NodeId>> users_;  // kNone: an output port
   std::vector<bool> wanted_;
   std::vector<bool> done_;  // nodes that others have replaced

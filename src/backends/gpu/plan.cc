@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "base/format.h"
+
 namespace linnet::gpu {
 
 const char* gpu_op_name(GpuOp op) {
@@ -128,11 +130,11 @@ std::string print_gpu_plan(const GpuPlan& plan) {
   for_each_gpu_step(plan, [&](GpuOp op, std::span<const uint32_t> parameters) {
     std::snprintf(line, sizeof line, "%4zu %-9s", step, gpu_op_name(op));
     text += line;
-    for (uint32_t parameter : parameters) text += " " + std::to_string(parameter);
+    for (uint32_t parameter : parameters) text += " " + decimal(parameter);
     text += "  " + plan.node_names[plan.step_nodes[step++]] + "\n";
   });
   for (size_t i = 0; i < plan.shaders.size(); ++i)
-    text += "shader " + std::to_string(i) + "\n" + plan.shaders[i] + "\n";
+    text += "shader " + decimal(i) + "\n" + plan.shaders[i] + "\n";
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.h"
 #include "graph/op_def.h"
 
 namespace linnet {
@@ -48,7 +49,7 @@ std::string Builder::value_name(std::string_view name) {
     c = '_';
     changed = true;
   }
-  if (changed) out += "_" + std::to_string(renamed_++);
+  if (changed) out += "_" + decimal(renamed_++);
   return out;
 }
 
@@ -62,7 +63,7 @@ Result<void> Builder::add_port(std::vector<GraphPort>& ports, std::string_view n
   std::string unique(name);
   const auto taken = [&](const GraphPort& port) { return port.name == unique; };
   for (int suffix = 1; std::any_of(ports.begin(), ports.end(), taken); ++suffix)
-    unique = std::string(name) + "_" + std::to_string(suffix);
+    unique = std::string(name) + "_" + decimal(suffix);
   ports.push_back({std::move(unique), value});
   return {};
 }

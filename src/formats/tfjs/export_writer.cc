@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/base64.h"
+#include "base/format.h"
 #include "base/half.h"
 
 namespace linnet {
@@ -20,7 +21,7 @@ void write_shape(Writer& writer, const Shape& shape) {
   for (const int32_t dim : shape.dims()) {
     writer.StartObject();
     writer.Key("size");
-    writer.String(std::to_string(dim).c_str());
+    writer.String(decimal(dim).c_str());
     writer.EndObject();
   }
   writer.EndArray();
@@ -61,7 +62,7 @@ NodeAttrs& NodeAttrs::integer(const char* key, int64_t value) {
   writer_.Key(key);
   writer_.StartObject();
   writer_.Key("i");
-  writer_.String(std::to_string(value).c_str());
+  writer_.String(decimal(value).c_str());
   writer_.EndObject();
   return *this;
 }
@@ -73,7 +74,7 @@ NodeAttrs& NodeAttrs::integers(const char* key, std::span<const int64_t> values)
   writer_.StartObject();
   writer_.Key("i");
   writer_.StartArray();
-  for (const int64_t value : values) writer_.String(std::to_string(value).c_str());
+  for (const int64_t value : values) writer_.String(decimal(value).c_str());
   writer_.EndArray();
   writer_.EndObject();
   writer_.EndObject();
@@ -136,7 +137,7 @@ std::string ExportWriter::take_name(std::string_view wanted) {
   std::string base(wanted);
   std::ranges::replace(base, ':', '_');
   std::string name = base;
-  for (int i = 1; !names_.insert(name).second; ++i) name = base + "_" + std::to_string(i);
+  for (int i = 1; !names_.insert(name).second; ++i) name = base + "_" + decimal(i);
   return name;
 }
 
@@ -311,8 +312,8 @@ std::vector<TfjsFile> ExportWriter::cut_shards(uint64_t shard_bytes) {
   const size_t count = std::max<size_t>((all.size() + most - 1) / most, 1);
   std::vector<TfjsFile> shards;
   for (size_t i = 0; i < count; ++i)
-    shards.push_back({"group1-shard" + std::to_string(i + 1) + "of" + std::to_string(count) + ".bin",
-                      all.substr(i * most, most)});
+    shards.push_back(
+        {"group1-shard" + decimal(i + 1) + "of" + decimal(count) + ".bin", all.substr(i * most, most)});
   return shards;
 }
 

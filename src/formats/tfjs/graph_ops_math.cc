@@ -1,6 +1,7 @@
 // TensorFlow's arithmetic, reductions and matrix products.
 #include <algorithm>
 
+#include "base/format.h"
 #include "formats/tfjs/fused.h"
 #include "formats/tfjs/graph_op.h"
 
@@ -24,9 +25,8 @@ Result<void> import_add_n(GraphOp& op) {
   ValueId sum = op.input(0);
   for (size_t i = 1; i < op.input_count(); ++i) {
     const bool last = i + 1 == op.input_count();
-    TRY_ASSIGN(
-        sum, op.builder.apply(ExprOp::add, last ? std::string(op.name()) : op.part("sum" + std::to_string(i)),
-                              {sum, op.input(i)}));
+    TRY_ASSIGN(sum, op.builder.apply(ExprOp::add, last ? std::string(op.name()) : op.part("sum" + decimal(i)),
+                                     {sum, op.input(i)}));
   }
   op.set(sum);
   return {};

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/format.h"
 #include "formats/tfjs/graph_op.h"
 
 namespace linnet {
@@ -135,8 +136,7 @@ Result<void> import_pack(GraphOp& op) {
                       op.shape(i).to_string().c_str(), op.shape(0).to_string().c_str());
     Ints dims = dims_of(op.shape(i));
     dims.insert(dims.begin() + static_cast<ptrdiff_t>(axis), 1);
-    TRY_ASSIGN(const ValueId part,
-               op.builder.reshape(op.part("part" + std::to_string(i)), op.input(i), dims));
+    TRY_ASSIGN(const ValueId part, op.builder.reshape(op.part("part" + decimal(i)), op.input(i), dims));
     parts.push_back(part);
   }
   TRY_ASSIGN(const ValueId result, concat(op, op.name(), std::move(parts), axis));
@@ -275,8 +275,7 @@ Result<void> build_parts(GraphOp& op, ValueId input, int64_t axis, const Ints& s
   Ints begin(static_cast<size_t>(shape.rank()), 0);
   const size_t along = static_cast<size_t>(axis);
   for (size_t i = 0; i < sizes.size(); ++i) {
-    const std::string name =
-        i == 0 ? std::string(op.name()) : std::string(op.name()) + ":" + std::to_string(i);
+    const std::string name = i == 0 ? std::string(op.name()) : std::string(op.name()) + ":" + decimal(i);
     Ints size = dims_of(shape);
     size[along] = sizes[i];
     TRY_ASSIGN(ValueId part, slice(op, drop_axis ? name + "/slice" : name, input, begin, size));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/format.h"
+
 namespace linnet {
 
 namespace {
@@ -14,7 +16,7 @@ std::string dims_text(const std::vector<int64_t>& dims) {
   std::string text = "[";
   for (size_t i = 0; i < dims.size() && i < 16; ++i) {
     if (i > 0) text += ',';
-    text += std::to_string(dims[i]);
+    text += decimal(dims[i]);
   }
   return text + "]";
 }

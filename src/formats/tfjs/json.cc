@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/format.h"
 #include "formats/tfjs/rapidjson.h"
 
 namespace linnet {
@@ -122,7 +123,7 @@ bool JsonDocument::find_path(uint32_t from, uint32_t target, std::string& path) 
       path += text_of(cells_[child - 1]);
     } else {
       path += '[';
-      path += std::to_string(i);
+      path += decimal(i);
       path += ']';
     }
     if (find_path(child, target, path)) return true;

@@ -2,6 +2,7 @@
 // runs.
 #include <algorithm>
 
+#include "base/format.h"
 #include "formats/tfjs/layer.h"
 
 namespace linnet {
@@ -97,9 +98,9 @@ Result<ValueId> merge(Layer& layer, ExprOp op) {
   ValueId merged = layer.input();
   for (size_t i = 1; i < layer.inputs().size(); ++i) {
     const bool last = i + 1 == layer.inputs().size();
-    TRY_ASSIGN(merged, layer.builder.apply(
-                           op, last ? std::string(layer.name()) : layer.part("merge" + std::to_string(i)),
-                           {merged, layer.inputs()[i]}));
+    TRY_ASSIGN(merged,
+               layer.builder.apply(op, last ? std::string(layer.name()) : layer.part("merge" + decimal(i)),
+                                   {merged, layer.inputs()[i]}));
   }
   return merged;
 }
@@ -118,8 +119,8 @@ Result<ValueId> import_subtract(Layer& layer) {
 Result<ValueId> import_average(Layer& layer) {
   ValueId sum = layer.input();
   for (size_t i = 1; i < layer.inputs().size(); ++i) {
-    TRY_ASSIGN(sum, layer.builder.apply(ExprOp::add, layer.part("sum" + std::to_string(i)),
-                                        {sum, layer.inputs()[i]}));
+    TRY_ASSIGN(sum,
+               layer.builder.apply(ExprOp::add, layer.part("sum" + decimal(i)), {sum, layer.inputs()[i]}));
   }
   return layer.builder.apply(ExprOp::mul, layer.name(), sum,
                              1.0f / static_cast<float>(layer.inputs().size()));

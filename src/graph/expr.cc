@@ -173,6 +173,12 @@ Expr Expr::constant(float value) {
   return expr;
 }
 
+Expr Expr::of(std::vector<Instruction> instructions) {
+  Expr expr;
+  expr.instructions_ = std::move(instructions);
+  return expr;
+}
+
 Expr Expr::apply(ExprOp op, std::initializer_list<const Expr*> operands) {
   CHECK(static_cast<int>(operands.size()) == expr_op_arity(op));
   Expr expr;

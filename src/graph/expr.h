@@ -42,6 +42,8 @@ class Expr {
   static Expr constant(float value);
   // `op` over `operands`, which must be as many as its arity.
   static Expr apply(ExprOp op, std::initializer_list<const Expr*> operands);
+  // Of instructions as `instructions` gives them: at least one, none that uses a later one.
+  static Expr of(std::vector<Instruction> instructions);
   // `outer` with its $slot replaced by `inner`; `inner`'s $i become `map[i]`, and `outer`'s other inputs
   // stay. Equal instructions are kept once. Fails (TooLarge) when the result would not fit, as instructions
   // or as text.

@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstring>
 
-#include "base/format.h"
 #include "graph/op_def.h"
 
 namespace linnet {
@@ -120,38 +119,21 @@ constexpr uint32_t kExprOps = 2
 Result<Expr> read_expr(Reader& reader) {
   const uint32_t count = reader.count();
   if (count == 0 || count > Expr::kMaxInstructions) return malformed("an expression of no possible size");
-  std::vector<Expr> values;
+  std::vector<Expr::Instruction> instructions(count);
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t head = reader.word(), bits = reader.word(), operands = reader.word();
     const uint32_t number = head & 255u, index = head >> 8;
     if (number >= kExprOps || index >= static_cast<uint32_t>(Expr::kMaxInputs))
       return malformed("an expression's op or operand does not exist");
-    const auto op = static_cast<ExprOp>(number);
-    if (op == ExprOp::Input || op == ExprOp::Constant) {
-      values.push_back(op == ExprOp::Input ? Expr::input(static_cast<int>(index))
-                                           : Expr::constant(std::bit_cast<float>(bits)));
-      continue;
-    }
-    const Expr* operand[3] = {};
-    for (int k = 0; k < expr_op_arity(op); ++k) {
+    Expr::Instruction& instruction = instructions[i];
+    instruction = {static_cast<ExprOp>(number), static_cast<uint8_t>(index), std::bit_cast<float>(bits)};
+    for (int k = 0; k < expr_op_arity(instruction.op); ++k) {
       const uint32_t at = operands >> (8 * k) & 255u;
       if (at >= i) return malformed("an expression uses what comes after");
-      operand[k] = &values[at];
+      instruction.operands[k] = static_cast<uint8_t>(at);
     }
-    Expr value;
-    switch (expr_op_arity(op)) {
-      case 1:
-        value = Expr::apply(op, {operand[0]});
-        break;
-      case 2:
-        value = Expr::apply(op, {operand[0], operand[1]});
-        break;
-      default:
-        value = Expr::apply(op, {operand[0], operand[1], operand[2]});
-    }
-    values.push_back(std::move(value));
   }
-  return std::move(values.back());
+  return Expr::of(std::move(instructions));
 }
 
 Result<AttrValue> read_attr(Reader& reader) {
@@ -185,14 +167,9 @@ Result<void> read_value(Reader& reader, FlatGraph& flat) {
   const std::vector<uint32_t> sizes = reader.list();
   const std::vector<int64_t> dims(sizes.begin(), sizes.end());
   TRY_ASSIGN(const Shape shape, Shape::make(dims, dtype, "a value"));
-  char name[16];
-  format_text(name, "%zu", flat.constants.size());
   const auto elements = is_constant ? std::make_shared<Tensor::Elements>() : nullptr;
   flat.constants.emplace_back(elements, is_constant ? &elements->buffer : nullptr);
-  if (is_constant)
-    flat.graph.add_constant(name, Tensor(dtype, shape, elements));
-  else
-    flat.graph.add_input(name, dtype, shape);
+  flat.graph.append_value({"", dtype, shape, kNone, is_constant ? Tensor(dtype, shape, elements) : Tensor()});
   return {};
 }
 

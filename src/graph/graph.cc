@@ -124,6 +124,11 @@ Result<ValueId> Graph::add(Op op, std::string name, std::vector<ValueId> operand
   return nodes_[id].outputs[0];
 }
 
+ValueId Graph::append_value(Value value) {
+  values_.push_back(std::move(value));
+  return static_cast<ValueId>(values_.size() - 1);
+}
+
 NodeId Graph::append_node(Node node) {
   const NodeId id = static_cast<NodeId>(nodes_.size());
   for (ValueId output : node.outputs) values_[output].producer = id;

@@ -109,6 +109,8 @@ class Graph {
   // The same for a node of one result, and gives that result.
   Result<ValueId> add(Op op, std::string name, std::vector<ValueId> operands, Attrs attrs = {});
 
+  // Appends a value that no name finds: ids alone tell it from others.
+  ValueId append_value(Value value);
   // Appends a node whose results are values that are there already, with types that its shape rule gave
   // before.
   NodeId append_node(Node node);

@@ -1,5 +1,5 @@
 // Every op's cases on WebGPU and WebGL2, in Chromium with GPUs in software, against the reference kernels.
-// known_gaps/<backend>.txt lists the cases that run on the CPU.
+// known_gaps/<backend>.txt lists the cases that run on the CPU: there the GPU brings the operands and takes the results.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,12 +16,14 @@ const arrays = { f32: Float32Array, i32: Int32Array, bool: Uint8Array, i8: Int8A
 const folder = mkdtempSync(join(tmpdir(), 'linnet-gpus-'));
 // Kernels differ by what a GPU is like, and all of them run on the emulated one. f16 has 11 bits.
 const targets = [];
-for (const name of ['webgpu-software', 'webgpu-hardware', 'webgpu-plain', 'webgpu-f16', 'webgl2-f32', 'webgl2-f16']) {
-  const [backend, kind] = name.split('-');
+for (const name of ['webgpu-software', 'webgpu-hardware', 'webgpu-plain', 'webgpu-f16', 'webgpu-f16-arithmetic', 'webgl2-f32', 'webgl2-f16']) {
+  const [backend, kind, arithmetic] = name.split('-');
   const least = kind === 'f16' ? 4e-3 : 0;
   mkdirSync(join(folder, name));
   await execute('linnet_optest', ['--export-gpu', join(folder, name), name]);
-  targets.push({ backend, name, least, cases: JSON.parse(readFileSync(join(folder, name, 'cases.json'), 'utf8')) });
+  const halves = arithmetic !== undefined;
+  const title = halves ? `${name} (which is that of f32 on a GPU without shader-f16)` : name;
+  targets.push({ backend, name, title, halves, least, cases: JSON.parse(readFileSync(join(folder, name, 'cases.json'), 'utf8')) });
 }
 const gapsOf = (backend) =>
   sourceText(`tests/known_gaps/${backend}.txt`).split('\n').filter((line) => line && !line.startsWith('#'));
@@ -56,10 +58,10 @@ test('the known gaps are the cases with steps on the CPU', () => {
 
 async function runCase(target, number) {
   const { plan, values, tolerance } = target.cases[number];
-  const files = plan.inputs.map((port) => `/cases/${target.name}/${values[port.name].file}`);
+  const files = plan.inputs.map((port) => values[port.name].file);
   const outputs = await page.evaluate(
     (given) => runCase(...given),
-    [target.backend, plan, `/cases/${target.name}/${number}_weights.bin`, files],
+    [{ backend: target.backend, halves: target.halves }, plan, `/cases/${target.name}/`, `${number}_weights.bin`, files],
   );
   plan.outputs.forEach((port, i) => {
     const { dtype, file } = values[port.name];
@@ -74,5 +76,5 @@ async function runCase(target, number) {
 
 for (const target of targets)
   target.cases.forEach(({ name, plan }, number) => {
-    if (plan.cpu.length === 0) test(`${name} for ${target.name}`, () => runCase(target, number));
+    test(`${name} for ${target.title}${plan.cpu.length > 0 ? ', operands and results of the CPU' : ''}`, () => runCase(target, number));
   });

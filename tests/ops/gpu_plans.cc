@@ -3,9 +3,11 @@
 #include <vector>
 
 #include "graph/op_def.h"
+#include "graph/subgraph.h"
 #include "passes/pipeline.h"
 #include "runtime/compile_gpu.h"
 #include "tests/ops/files.h"
+#include "tests/ops/op_cases.h"
 #include "vision/frame_shader.h"
 
 namespace linnet::tests {
@@ -18,14 +20,17 @@ std::string list(std::span<const uint32_t> values) {
   return text + "]";
 }
 
-std::string ports(const std::vector<PlanPort>& ports) {
+// With `files`, those are the names of the files that hold the ports' elements.
+std::string ports(const std::vector<PlanPort>& ports, const std::vector<std::string>& files = {}) {
   std::string text = "[";
-  for (const PlanPort& port : ports) {
+  for (size_t i = 0; i < ports.size(); ++i) {
+    const PlanPort& port = ports[i];
     const auto bytes = static_cast<size_t>(port.shape.elements()) * dtype_size(port.dtype);
     text += std::string(text.size() > 1 ? "," : "") + "{\"name\": " + quoted(port.name) + ", \"dtype\": \"" +
             dtype_name(port.dtype) + "\", \"shape\": " + port.shape.to_string() +
             ", \"bytes\": " + std::to_string(bytes) + ", \"place\": " + std::to_string(port.ref.offset()) +
-            ", \"inWeights\": " + (port.ref.in_weights() ? "true" : "false") + "}";
+            ", \"inWeights\": " + (port.ref.in_weights() ? "true" : "false") +
+            (i < files.size() ? ", \"file\": " + quoted(files[i]) : "") + "}";
   }
   return text + "]";
 }
@@ -64,17 +69,44 @@ Result<void> put_copies_around(Graph& graph) {
   return graph.sort();
 }
 
+// The steps on the CPU, whose operands and results, as the reference computes them, go to files.
+Result<std::string> cpu_parts(const Graph& graph, const std::vector<Tensor>& values,
+                              const std::vector<gpu::CpuStep>& steps, const std::string& folder,
+                              const std::string& prefix) {
+  std::string text = "[";
+  for (const gpu::CpuStep& step : steps) {
+    const Boundary boundary = boundary_of(graph, step.first, step.last);
+    const auto write = [&](const std::vector<ValueId>& ids) -> Result<std::vector<std::string>> {
+      std::vector<std::string> files;
+      for (ValueId id : ids) {
+        files.push_back(prefix + std::to_string(id) + ".bin");
+        if (!write_file(folder + "/" + files.back(), values[id].data(), values[id].bytes()))
+          return fail(ErrorCode::Io, "cannot write to %s", folder.c_str());
+      }
+      return files;
+    };
+    TRY_ASSIGN(const std::vector<std::string> operands, write(boundary.inputs));
+    TRY_ASSIGN(const std::vector<std::string> results, write(boundary.outputs));
+    text += std::string(text.size() > 1 ? "," : "") + "{\"inputs\": " + ports(step.inputs, operands) +
+            ", \"outputs\": " + ports(step.outputs, results) + "}";
+  }
+  return text + "]";
+}
+
 }  // namespace
 
-Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, const std::string& folder,
-                                    int number) {
+Result<std::string> export_gpu_plan(Graph graph, std::span<const Tensor> inputs, const gpu::Target& target,
+                                    const std::string& folder, int number) {
   TRY(run_passes(graph));
   if (target.f16) TRY(put_copies_around(graph));
+  TRY_ASSIGN(const std::vector<Tensor> values, reference_values(graph, inputs));
   TRY_ASSIGN(const gpu::GpuPlan plan, compile_gpu(graph, target));
   std::vector<std::byte> weights(static_cast<size_t>(plan.weights_bytes));
   for (const gpu::WeightPiece& piece : plan.weights) piece.fill(weights.data() + piece.offset);
   if (!write_file(folder + "/" + std::to_string(number) + "_weights.bin", weights.data(), weights.size()))
     return fail(ErrorCode::Io, "cannot write to %s", folder.c_str());
+  TRY_ASSIGN(const std::string parts,
+             cpu_parts(graph, values, plan.cpu_steps, folder, std::to_string(number) + "_cpu_"));
   std::string shaders = "[", cpu = "[", textures = "[";
   for (const gpu::Texture& texture : plan.textures)
     textures += std::string(textures.size() > 1 ? "," : "") + "{\"width\": " + std::to_string(texture.width) +
@@ -91,7 +123,8 @@ Result<std::string> export_gpu_plan(Graph graph, const gpu::Target& target, cons
          ", \"shaders\": " + shaders + "], \"frameShaders\": " + frame_shaders(plan, target) +
          ", \"params\": " + list(plan.params) + ", \"mostParamBytes\": " + std::to_string(plan.param_bytes) +
          ", \"textures\": " + textures + "], \"arenaBytes\": " + std::to_string(plan.arena_bytes) +
-         ", \"weightsBytes\": " + std::to_string(plan.weights_bytes) + ", \"cpu\": " + cpu + "]}";
+         ", \"weightsBytes\": " + std::to_string(plan.weights_bytes) + ", \"cpu\": " + cpu +
+         "], \"cpuParts\": " + parts + "}";
 }
 
 }  // namespace linnet::tests

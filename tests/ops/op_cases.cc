@@ -51,4 +51,24 @@ std::vector<OpCase> op_cases() {
   return cases;
 }
 
+Result<std::vector<Tensor>> reference_values(const Graph& graph, std::span<const Tensor> inputs) {
+  std::vector<Tensor> values(graph.value_count());
+  for (size_t i = 0; i < graph.inputs.size(); ++i) values[graph.inputs[i].value] = inputs[i];
+  for (ValueId id = 0; id < graph.value_count(); ++id) {
+    const Value& value = graph.value(id);
+    if (value.is_constant()) {
+      values[id] = value.constant;
+    } else if (value.producer != kNone) {
+      TRY_ASSIGN(values[id], Tensor::zeros(value.dtype, value.shape));
+    }
+  }
+  for (const Node& node : graph.nodes()) {
+    std::vector<TensorView> operands, results;
+    for (ValueId id : node.inputs) operands.push_back(values[id].view());
+    for (ValueId id : node.outputs) results.push_back(values[id].view());
+    run_reference(node, operands, results);
+  }
+  return values;
+}
+
 }  // namespace linnet::tests

@@ -1,6 +1,7 @@
 // The op suite's cases: those that the ops' own files hold, and one for each expression op.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,9 @@ struct OpCase {
 std::vector<OpCase> op_cases();
 // Graphs of several nodes that may run together by rows.
 std::vector<OpCase> chain_cases();
+
+// Each value of the graph, computed node by node with the reference kernels from the inputs, in the order of
+// the graph's.
+Result<std::vector<Tensor>> reference_values(const Graph& graph, std::span<const Tensor> inputs);
 
 }  // namespace linnet::tests

@@ -21,6 +21,7 @@ namespace {
 
 struct Reference {
   Graph graph;
+  std::vector<Tensor> inputs;
   std::vector<Tensor> values;  // of each value
 };
 
@@ -28,25 +29,14 @@ struct Reference {
 Result<Reference> run_case(const OpCase& op_case) {
   Reference result;
   TRY_ASSIGN(result.graph, parse_graph(op_case.text));
-  const Graph& graph = result.graph;
-  result.values.resize(graph.value_count());
   uint32_t seed = 100;
-  for (ValueId id = 0; id < graph.value_count(); ++id) {
-    const Value& value = graph.value(id);
-    if (value.is_constant()) {
-      result.values[id] = value.constant;
-      continue;
-    }
-    TRY_ASSIGN(result.values[id], Tensor::zeros(value.dtype, value.shape));
-    if (value.producer == kNone)
-      fill_random_input(result.values[id].view(), seed++, op_case.low, op_case.high);
+  for (const GraphPort& port : result.graph.inputs) {
+    const Value& value = result.graph.value(port.value);
+    TRY_ASSIGN(Tensor input, Tensor::zeros(value.dtype, value.shape));
+    fill_random_input(input.view(), seed++, op_case.low, op_case.high);
+    result.inputs.push_back(std::move(input));
   }
-  for (const Node& node : graph.nodes()) {
-    std::vector<TensorView> inputs, outputs;
-    for (ValueId id : node.inputs) inputs.push_back(result.values[id].view());
-    for (ValueId id : node.outputs) outputs.push_back(result.values[id].view());
-    run_reference(node, inputs, outputs);
-  }
+  TRY_ASSIGN(result.values, reference_values(result.graph, result.inputs));
   return result;
 }
 
@@ -177,7 +167,7 @@ int export_cases(const std::string& folder, const gpu::Target* target) {
     }
     json += "}";
     if (target != nullptr) {
-      auto plan = export_gpu_plan(graph, *target, folder, number);
+      auto plan = export_gpu_plan(graph, reference->inputs, *target, folder, number);
       if (!plan) {
         std::printf("%s: %s\n", op_case.name.c_str(), plan.error().detail());
         return 1;

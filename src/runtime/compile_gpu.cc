@@ -44,8 +44,9 @@ Result<gpu::GpuPlan> compile_webgl2(const Graph& graph, const gpu::Target& targe
 }  // namespace
 
 Result<gpu::GpuPlan> compile_gpu(Graph& graph, const gpu::Target& target) {
-  if (target.f16) gpu::store_as_halves(graph);
-  if (target.api == gpu::Api::WebGl2) return compile_webgl2(graph, target);
+  const bool webgl2 = target.api == gpu::Api::WebGl2;
+  if (target.f16) gpu::store_as_halves(graph, webgl2 ? webgl2::kMostTextures : SIZE_MAX);
+  if (webgl2) return compile_webgl2(graph, target);
   TRY_ASSIGN(Placement placement, place_values(graph, gpu::can_overwrite));
   gpu::GpuPlan plan;
   // Results are written four elements at a time.

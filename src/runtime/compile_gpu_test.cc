@@ -95,6 +95,32 @@ output %y)");
   EXPECT_EQ(plan.step_nodes.size(), 2u);
 }
 
+// A chain of clamps, whose results a concatenation of `parts` reads, and a product after it.
+std::string many_parts(int parts) {
+  std::string text = "input %x: f32[1,4,4,8]\n", last = "%x", all;
+  for (int i = 0; i < parts; ++i) {
+    const std::string n = "%p" + std::to_string(i);
+    text += n + " = max_pool(" + last + ") {window=[3,3], pads=[1,1,1,1], strides=[1,1]}\n";
+    all += (i > 0 ? ", " : "") + n;
+    last = n;
+  }
+  return text + "%c = concat(" + all + ") {axis=3}\nconst %w: f32[1,1," + std::to_string(8 * parts) +
+         ",8] = random(1)\n%y = conv2d(%c, %w)\n%z = elementwise(%y) {expr=neg($0)}\noutput %z";
+}
+
+TEST(CompileGpu, RunsNodesOfMoreTensorsThanADrawReadsOnTheCpuInF32) {
+  for (const bool f16 : {false, true}) {
+    const gpu::Target target{.api = gpu::Api::WebGl2, .f16 = f16};
+    EXPECT_TRUE(compile(many_parts(15), target).cpu_steps.empty());
+    const gpu::GpuPlan plan = compile(many_parts(16), target);
+    ASSERT_EQ(plan.cpu_steps.size(), 1u);
+    EXPECT_EQ(plan.cpu_steps[0].inputs.size(), 16u);
+    for (const auto* ports : {&plan.cpu_steps[0].inputs, &plan.cpu_steps[0].outputs})
+      for (const PlanPort& port : *ports) EXPECT_EQ(port.dtype, DType::F32);
+    EXPECT_TRUE(compile(many_parts(16), {.f16 = f16}).cpu_steps.empty());
+  }
+}
+
 TEST(CompileGpu, RefusesWhatTheDeviceCannotHold) {
   Graph graph = testing::parse(kNetwork);
   ASSERT_TRUE(run_passes(graph));

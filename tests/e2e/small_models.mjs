@@ -172,6 +172,63 @@ export function sumOfNothing() {
 }
 
 /**
+ * A model of [1,4,4,8] numbers with three parts that a GPU leaves to the engine, with kernels before, between and after them: two
+ * concatenations of 20 tensors, of which WebGL2 reads no more than 15 at once, and the padding of no element at all to 8.
+ */
+export function partsOnCpu() {
+  const shape = [1, 4, 4, 8];
+  const whole = { type: 'DT_INT32' };
+  const nodes = [{ name: 'x', op: 'Placeholder', attr: { dtype: float, shape: { shape: dims(shape) } } }];
+  const specs = [];
+  const data = [];
+  const constant = (name, size, values) => {
+    const isFloat = values instanceof Float32Array;
+    nodes.push({ name, op: 'Const', attr: { dtype: isFloat ? float : whole, value: { tensor: { dtype: isFloat ? 'DT_FLOAT' : 'DT_INT32', tensorShape: dims(size) } } } });
+    specs.push({ name, shape: size, dtype: isFloat ? 'float32' : 'int32' });
+    data.push(Buffer.from(values.buffer));
+    return name;
+  };
+  const add = (name, op, input, attr = {}) => {
+    nodes.push({ name, op, input, attr: { T: float, ...attr } });
+    return name;
+  };
+  const product = (name, input, channels) =>
+    add(name, 'Conv2D', [input, constant(`${name}/w`, [1, 1, channels, 8], noise(8 * channels, channels + name.length).map((value) => value / Math.sqrt(channels)))], {
+      strides: list(1, 1, 1, 1),
+      padding: text('VALID'),
+      data_format: text('NHWC'),
+      dilations: list(1, 1, 1, 1),
+    });
+  // Each part is a pool of the one before, scaled, so that all are tensors of their own.
+  const concatenate = (name, input) => {
+    const parts = [input];
+    for (let i = 1; i < 20; ++i) {
+      const pool = add(`${name}/pool${i}`, 'MaxPool', [parts[i - 1]], { ksize: list(1, 2, 2, 1), strides: list(1, 1, 1, 1), padding: text('SAME'), data_format: text('NHWC') });
+      parts.push(add(`${name}/part${i}`, 'Sub', [constant(`${name}/constant${i}`, [8], noise(8, i)), pool]));
+    }
+    return add(name, 'ConcatV2', [...parts, 'axis'], { N: { i: '20' }, Tidx: whole });
+  };
+  constant('axis', [], Int32Array.of(3));
+  const first = product('last', concatenate('front', product('first', 'x', 8)), 160);
+  constant('begin', [4], Int32Array.of(0, 0, 0, 0));
+  constant('size', [4], Int32Array.of(1, 0, 1, 8));
+  const nothing = add('nothing', 'Slice', [first, 'begin', 'size'], { Index: whole });
+  constant('pads', [4, 2], Int32Array.of(0, 0, 1, 0, 0, 0, 0, 0));
+  constant('value', [], Float32Array.of(0.75));
+  const padded = add('padded', 'PadV2', [nothing, 'pads', 'value'], { Tpaddings: whole });
+  const sum = add('sum', 'AddV2', [first, padded]);
+  add('y', 'Relu', [product('end', concatenate('back', sum), 160)]);
+  const port = (name) => ({ name: `${name}:0`, dtype: 'DT_FLOAT', tensorShape: dims(shape) });
+  const json = {
+    format: 'graph-model',
+    signature: { inputs: { x: port('x') }, outputs: { y: port('y') } },
+    modelTopology: { node: nodes, library: {}, versions: { producer: 1 } },
+    weightsManifest: [{ paths: ['weights.bin'], weights: specs }],
+  };
+  return { json, weights: Buffer.concat(data) };
+}
+
+/**
  * A model whose bytes are its weights: [1,width] numbers through `layers` products by a matrix, of which every second is then
  * scaled by column. The matrices are stored as float32, float16 and uint8 in turn.
  */

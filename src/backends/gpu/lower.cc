@@ -222,7 +222,7 @@ Result<uint32_t> Lowering::add_params(std::span<const uint32_t> words) {
   return static_cast<uint32_t>(at * sizeof(uint32_t));
 }
 
-void store_as_halves(Graph& graph) {
+void store_as_halves(Graph& graph, size_t most_inputs) {
   // Views lie where their operands do.
   std::vector<ValueId> roots(graph.value_count());
   std::vector<bool> exact(graph.value_count());
@@ -231,7 +231,7 @@ void store_as_halves(Graph& graph) {
   for (const Node& node : graph.nodes()) {
     const bool is_view = (op_def(node.op).traits & kTraitView) != 0;
     if (is_view) roots[node.outputs[0]] = roots[node.inputs[0]];
-    const bool on_cpu = !is_view && lowering_of(node.op) == nullptr;
+    const bool on_cpu = !is_view && (lowering_of(node.op) == nullptr || node.inputs.size() > most_inputs);
     bool operands = on_cpu || node.op == Op::softmax, results = operands || node.op == Op::reduce;
     for (ValueId id : node.inputs) operands = operands || graph.value(id).shape.elements() == 0;
     if (operands)

@@ -109,8 +109,9 @@ Result<bool> lower_softmax(Lowering&, const Node&);
 Result<bool> lower_transpose(Lowering&, const Node&);
 
 // Has all values stored as f16 that may be: no inputs, outputs, or results that a softmax or a reduction
-// needs exactly, and none of rows that four does not divide. Changes the values' types.
-void store_as_halves(Graph& graph);
+// needs exactly, none of rows that four does not divide, and none that the CPU reads or writes, as it does
+// for nodes of more than `most_inputs`. Changes the values' types.
+void store_as_halves(Graph& graph, size_t most_inputs);
 
 // May the node's result overwrite operand `input`, when kernels read only elements e ... e + 3 of it? True
 // where the operand meets the result element by element.

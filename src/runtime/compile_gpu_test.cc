@@ -50,6 +50,17 @@ const %b: f32[40] = random(2)
 %s = softmax(%p)
 output %s)";
 
+// What a GPU in hardware gets: workgroups that share rows and weights, one product of f32 and one of f16.
+constexpr std::string_view kShared = R"(input %x: f32[1,4,4,16]
+const %w: f32[1,1,16,16] = random(1)
+%c = conv2d(%x, %w) {epilogue=relu6($0)}
+const %v: f32[1,1,16,16] = random(2)
+%d = conv2d(%c, %v)
+%e = elementwise(%d, %c) {expr=maximum($0, $1)}
+%p = reduce(%e) {mode=mean, axes=[1,2]}
+%s = softmax(%p)
+output %s)";
+
 // tests/golden/NAME holds the plan as print_gpu_plan writes it. LINNET_UPDATE_GOLDEN=1 writes it anew.
 void expect_golden(const std::string& name, const gpu::GpuPlan& plan) {
   const std::string path = LINNET_SOURCE_DIR "/tests/golden/" + name;
@@ -64,6 +75,8 @@ TEST(CompileGpu, GivesTheGoldenPlans) {
   expect_golden("webgpu_network.txt", compile(kNetwork));
   expect_golden("webgl2_network.txt", compile(kNetwork, gpu::Api::WebGl2));
   expect_golden("webgpu_folds.txt", compile(kFolds, {.min_subgroup = 4, .max_subgroup = 64}));
+  expect_golden("webgpu_shared.txt",
+                compile(kShared, {.f16 = true, .f16_arithmetic = true, .min_subgroup = 32, .max_subgroup = 32}));
 }
 
 TEST(CompileGpu, SharesShadersAmongStepsOfOneKind) {
@@ -100,7 +113,7 @@ std::string many_parts(int parts) {
   std::string text = "input %x: f32[1,4,4,8]\n", last = "%x", all;
   for (int i = 0; i < parts; ++i) {
     const std::string n = "%p" + std::to_string(i);
-    text += n + " = max_pool(" + last + ") {window=[3,3], pads=[1,1,1,1], strides=[1,1]}\n";
+    text += n + " = max_pool(" + last + ") {kernel=[3,3], pads=[1,1,1,1]}\n";
     all += (i > 0 ? ", " : "") + n;
     last = n;
   }

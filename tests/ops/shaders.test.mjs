@@ -26,7 +26,7 @@ before(async () => {
       for (const { name, plan } of JSON.parse(readFileSync(join(folder, target, 'cases.json'), 'utf8')))
         for (const text of [...plan.shaders, ...plan.frameShaders]) if (text && !shaders[language].has(text)) shaders[language].set(text, `${name} for ${target}`);
     }
-  for (const [language, name] of [['wgsl', 'webgpu_network.txt'], ['wgsl', 'webgpu_folds.txt'], ['glsl', 'webgl2_network.txt']])
+  for (const [language, name] of [['wgsl', 'webgpu_network.txt'], ['wgsl', 'webgpu_folds.txt'], ['wgsl', 'webgpu_shared.txt'], ['glsl', 'webgl2_network.txt']])
     sourceText(`tests/golden/${name}`)
       .split(/^shader \d+\n/m)
       .slice(1)

@@ -52,7 +52,6 @@ export class Ladder implements Runner {
   // What the choice is remembered under; empty where it is not.
   #key = '';
   #told = -1;
-  #choice: BackendChoice | null = null;
   // Inputs of the last run that WASM has not seen, for images that fill one of several.
   #unseen: ArrayBuffer | null = null;
   // Goes to the rung being measured and comes back.
@@ -74,7 +73,7 @@ export class Ladder implements Runner {
   }
 
   get choice(): BackendChoice | null {
-    return this.#choice;
+    return this.#live?.choice() ?? null;
   }
 
   get ended(): LinnetError | null {
@@ -248,10 +247,10 @@ export class Ladder implements Runner {
     }
     if (live.revision === this.#told) return;
     this.#told = live.revision;
-    this.#choice = live.choice();
-    if (this.#choice.decided) this.#measure = null;
+    const choice = live.choice();
+    if (choice.decided) this.#measure = null;
     try {
-      this.options.onChoice?.(this.#choice);
+      this.options.onChoice?.(choice);
     } catch (error) {
       // The caller's own error is not its run's.
       reportError(error);

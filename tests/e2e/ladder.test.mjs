@@ -90,17 +90,14 @@ test('answers every frame while it changes to a faster backend', async () => {
       wrong += outputs.answers.join() !== expected[k % 5];
       seen.add(model.backend);
     }
-    // Until the latest frames are those of the backend that was chosen.
-    for (let k = 0; k < 64; ++k) outputs = await model.run(frame(k), { recycle: outputs });
     const { backend, choice } = model;
     await model.dispose();
-    return { first, seen: [...seen], wrong, backend, rungs: choice.rungs, frames: choice.frames };
+    return { first, seen: [...seen], wrong, backend, rungs: choice.rungs };
   });
   assert.equal(result.first, 'wasm');
   assert.deepEqual(result.seen, ['wasm', 'webgpu']);
   assert.equal(result.wrong, 0);
   assert.deepEqual([result.backend, result.rungs.webgpu.state, result.rungs.webgl2.state], ['webgpu', 'ready', 'idle']);
-  assert.deepEqual(result.frames, { median: 5, p95: 5 });
 });
 
 // One page that loads the model and waits for the choice.

@@ -53,6 +53,38 @@ test('the app shows the choice and its reason, and has a safe mode', async () =>
 });
 
 for (const backend of gpus) {
+  test(`no error of ${backend} shows a wrong answer, and each is counted`, { timeout: 120_000 }, async () => {
+    const found = await pages.inPage(browser, server, async (lossy) => {
+      const expected = await expectedNumbers();
+      const found = { wrong: 0, visits: [] };
+      for (let visit = 0; visit < 2; ++visit) {
+        const model = await load({ wasm: { run: 1000 }, [lossy]: { real: true, run: 1 } }, { backends: [lossy], recovery: { rebuilds: 1000, backoff: 0 } });
+        await decided(model);
+        const rung = () => model.choice.rungs[lossy];
+        let k = 0;
+        const answer = async () => {
+          k += 1;
+          found.wrong += !near((await model.run(frame(k))).answers, expected[k % 5]);
+        };
+        const causes = ['GpuFailed', 'DeviceLost', 'GpuFailed', 'GpuFailed', 'DeviceLost', 'GpuFailed', 'OutOfMemory'];
+        for (const [losses, code] of causes.entries()) {
+          await until(() => model.backend === lossy, `back for the ${losses}th time; ${model.choice.reason}`);
+          await answer();
+          orders.postMessage({ lose: lossy, code });
+          for (let i = 0; rung().losses === losses && i < 500; ++i) await answer();
+          // Whatever it is that answers meanwhile.
+          await answer();
+        }
+        const { state, reason, losses, recoveries } = rung();
+        found.visits.push({ state, why: /^[^:]*/.exec(reason)[0], losses, recoveries, backend: model.backend });
+        await model.dispose();
+      }
+      return found;
+    }, backend);
+    const visit = { state: 'skipped', why: 'out of memory', losses: 7, recoveries: 6, backend: 'wasm' };
+    assert.deepEqual(found, { wrong: 0, visits: [visit, visit] });
+  });
+
   test(`a hundred losses of ${backend}, a hundred recoveries, no wrong answer`, { timeout: 240_000 }, async () => {
     const page = await pages.openPage(browser, server);
     page.setDefaultTimeout(240_000);

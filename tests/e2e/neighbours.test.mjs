@@ -369,3 +369,47 @@ test('nothing is answered that WebGL2 had no memory for', async () => {
   });
   assert.deepEqual(found, ['OutOfMemory', 'GpuFailed', 'GpuFailed']);
 });
+
+test('nothing is answered of what WebGPU reports errors', async () => {
+  const found = await inPage(async () => {
+    const step = Float32Array.from({ length: 1030 }, (_, i) => i);
+    const state = new Float32Array(1030).fill(1);
+    const invalid = (given) => {
+      delete gpu.before.submit;
+      const encoder = gpu.device.createCommandEncoder();
+      encoder.pushDebugGroup('never closed');
+      given[0] = [...given[0], encoder.finish()];
+    };
+    const memory = () => {
+      delete gpu.before.submit;
+      gpu.device.createBuffer({ size: gpu.device.limits.maxBufferSize, usage: GPUBufferUsage.STORAGE });
+    };
+    // `task` gets two models on one GPU, and fails; then both are told.
+    const attempt = async (spoil, task) => {
+      const first = await linnet.loadModel('/loop/', { backend: 'webgpu', worker: false });
+      const second = await linnet.loadModel('/loop/', { beside: first });
+      const right = (await answers(first)) && (await answers(second));
+      const { code } = await errorOf(() => task(first, second, () => (gpu.before.submit = spoil)));
+      const ended = [await errorOf(() => first.run({ state, step })), await errorOf(() => second.run({ state, step }))];
+      for (const model of [second, first]) await model.dispose();
+      return [right, code, ...ended.map((error) => error.code)].join();
+    };
+    const kept = (model, order) => (order(), model.runKept({ state, step }));
+    const tasks = [
+      (first, _, order) => (order(), first.run({ state, step })),
+      async (first, _, order) => (await kept(first, order)).next.read(),
+      async (first, _, order) => (await kept(first, order)).product.draw(new OffscreenCanvas(1, 1)),
+      async (first, second, order) => second.run({ state: (await kept(first, order)).next, step }),
+      async (first, _, order) => {
+        const { next } = await first.runKept({ state, step });
+        order();
+        return next.read();
+      },
+    ];
+    const results = [];
+    for (const task of tasks) results.push(await attempt(invalid, task), await attempt(memory, task));
+    return results;
+  });
+  const each = (code) => [true, code, code, code].join();
+  for (let i = 0; i < found.length; ++i) assert.equal(found[i], each(i % 2 ? 'OutOfMemory' : 'GpuFailed'), `task ${i >> 1}`);
+});

@@ -80,7 +80,7 @@ export interface BackendChoice {
   readonly decided: boolean;
   /** How often live latency had drifted so far that all was measured again. */
   readonly validations: number;
-  /** Milliseconds of the latest runs on this backend. */
+  /** Milliseconds of the latest runs. */
   readonly frames: { readonly median: number; readonly p95: number };
   readonly rungs: Readonly<Record<Backend, RungFigures>>;
 }

@@ -14,8 +14,8 @@ let how = {};
 let backend = '';
 let runs = 0;
 let lost = false;
-// The GPU of a real backend, to be taken away.
-let takeAway = null;
+// What befalls the GPU of a real backend, by the error that has to come of it.
+const takeAway = {};
 
 const fail = (type, code, detail) => post({ type, code, detail });
 
@@ -42,25 +42,70 @@ self.onmessage = async (event) => {
   answer.call(self, { data: how.real ? data : { ...data, backend: 'wasm' } });
 };
 
+// Has a GPU do as told the next time that it is given work.
 function watchGpu() {
-  const { requestDevice } = globalThis.GPUAdapter?.prototype ?? {};
-  if (requestDevice)
+  let spoil = null;
+  const spoiled = (prototype, name, kinds) => {
+    const call = prototype[name];
+    prototype[name] = function (...given) {
+      const how = spoil;
+      spoil = null;
+      return how ? kinds[how].call(this, () => call.apply(this, given), given) : call.apply(this, given);
+    };
+    for (const kind of Object.keys(kinds)) takeAway[kind] = () => (spoil = kind);
+  };
+  if (backend === 'webgpu') {
+    let device;
+    const { requestDevice } = GPUAdapter.prototype;
     GPUAdapter.prototype.requestDevice = async function (...given) {
-      const device = await requestDevice.apply(this, given);
-      takeAway = () => device.destroy();
+      device = await requestDevice.apply(this, given);
+      takeAway.DeviceLost = () => device.destroy();
       return device;
     };
-  const { getContext } = OffscreenCanvas.prototype;
-  OffscreenCanvas.prototype.getContext = function (kind, ...given) {
-    const context = getContext.call(this, kind, ...given);
-    if (kind === 'webgl2' && context) takeAway = () => context.getExtension('WEBGL_lose_context').loseContext();
-    return context;
-  };
+    spoiled(GPUQueue.prototype, 'submit', {
+      // None of what is submitted with an invalid command buffer is done.
+      GpuFailed(call, given) {
+        const encoder = device.createCommandEncoder();
+        encoder.pushDebugGroup('never closed');
+        given[0] = [...given[0], encoder.finish()];
+        call();
+      },
+      OutOfMemory(call) {
+        device.createBuffer({ size: device.limits.maxBufferSize, usage: GPUBufferUsage.STORAGE });
+        call();
+      },
+    });
+  } else {
+    const { getContext } = OffscreenCanvas.prototype;
+    OffscreenCanvas.prototype.getContext = function (kind, ...given) {
+      const context = getContext.call(this, kind, ...given);
+      takeAway.DeviceLost = () => context.getExtension('WEBGL_lose_context').loseContext();
+      return context;
+    };
+    let error = 0;
+    const { prototype } = WebGL2RenderingContext;
+    const { getError } = prototype;
+    prototype.getError = function () {
+      const reported = error || getError.call(this);
+      error = 0;
+      return reported;
+    };
+    // Nothing is drawn either way.
+    spoiled(prototype, 'drawArrays', {
+      GpuFailed(call, given) {
+        given[0] = 99;
+        call();
+      },
+      OutOfMemory() {
+        error = this.OUT_OF_MEMORY;
+      },
+    });
+  }
 }
 
 orders.onmessage = ({ data }) => {
   if (data.lose !== backend) return;
-  if (how.real) return takeAway?.();
+  if (how.real) return takeAway[data.code ?? 'DeviceLost']?.();
   lost = true;
   fail('lost', data.code ?? 'DeviceLost', 'the test took it');
 };

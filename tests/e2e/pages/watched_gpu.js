@@ -45,6 +45,7 @@ if (globalThis.GPUDevice) {
     return call();
   });
   wrap(GPUAdapter.prototype, 'requestDevice', async (_, call) => (gpu.device = await call()));
+  wrap(GPUQueue.prototype, 'submit', (_, call) => call());
   closes(GPUDevice.prototype, 'destroy');
 }
 

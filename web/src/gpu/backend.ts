@@ -1,12 +1,15 @@
 // A model on a GPU: the engine has read it and rewrites its graph, the module for GPUs compiles that, and the host of its
 // API replays the plan. The worker fetches this script, and its API's, only when such a backend is asked for.
 import { calledOff, LinnetError } from '../errors.js';
-import type { ImagePlan, LoadRequest, RunRequest } from '../protocol.js';
+import type { ImagePlan, LoadRequest } from '../protocol.js';
 import type { NodeTime, WorkerImage } from '../types.js';
 import type { Engine, Port, SessionDescription } from '../worker/engine.js';
 import { GpuCompiler, type GpuPlan, noSource } from './compiler.js';
-import type { CpuRunner, GpuHost, KeptOutput, TakenImage } from './host.js';
+import type { CpuRunner, GpuHost, KeptOutput, Source, TakenImage } from './host.js';
 import { profileNodes } from './profile.js';
+
+/** What an input is in place of the session's; undefined where it is that. */
+type Fed = KeptOutput | null | undefined;
 
 /** What the worker runs in place of a session of the engine. */
 export interface GpuModel {
@@ -14,14 +17,13 @@ export interface GpuModel {
   readonly session: number;
   readonly description: SessionDescription;
   readonly precision: 'f32' | 'f16';
-  /** One inference on the inputs as that session holds them, but those of kept tensors `fed`. Reads outputs back unless null. */
-  readonly run: (outputs: readonly Uint8Array[] | null, fed?: RunRequest['fed'], taken?: TakenImage | null) => Promise<void>;
+  /**
+   * One inference on the inputs as that session holds them, but for what models on the same GPU have kept, and null for an
+   * image `taken`. Reads outputs back, or keeps them on the GPU where `outputs` is null.
+   */
+  readonly run: (outputs: readonly Uint8Array[] | null, fed?: readonly Fed[], taken?: TakenImage | null) => Promise<readonly KeptOutput[]>;
   /** Brings an image for a run in which its input counts as fed; null where the engine has to prepare it. */
   readonly take: ((image: WorkerImage, plan: ImagePlan, input: number) => Promise<TakenImage | null>) | undefined;
-  /** Keeps an output of the last run on the GPU. */
-  readonly keep: (output: number) => KeptOutput;
-  /** Makes what a model on the same GPU has kept an input of the next run. */
-  readonly feed: (kept: KeptOutput, input: number) => void;
   /** Where the time of so many runs on those inputs goes. */
   readonly profile: (runs: number) => Promise<NodeTime[]>;
   readonly destroy: () => void;
@@ -30,6 +32,7 @@ export interface GpuModel {
 // Nodes that no GPU kernel fits, as sessions of the engine.
 class CpuParts implements CpuRunner {
   readonly #sessions;
+  readonly #views = new Map<Port, Uint8Array>();
 
   constructor(
     private readonly engine: Engine,
@@ -55,8 +58,12 @@ class CpuParts implements CpuRunner {
     for (const { handle } of this.#sessions) this.engine.close(handle);
   }
 
-  #bytes({ address, bytes }: Port): Uint8Array {
-    return this.engine.bytes.subarray(address, address + bytes);
+  // Made anew when the engine's memory has grown.
+  #bytes(port: Port): Uint8Array {
+    const { bytes } = this.engine;
+    let view = this.#views.get(port);
+    if (view?.buffer !== bytes.buffer) this.#views.set(port, (view = bytes.subarray(port.address, port.address + port.bytes)));
+    return view;
   }
 }
 
@@ -207,10 +214,8 @@ export async function openOnGpu(
         weights: plan.weightsBytes,
         resident: plan.arenaBytes + plan.weightsBytes + plan.params.length + plan.words.byteLength,
       },
-      run: (outputs, fed, taken) => replay.run(fed ? inputBytes().map((bytes, i) => (fed[i] == null ? bytes : null)) : inputBytes(), outputs, taken),
+      run: (outputs, fed, taken) => replay.run(fed ? inputBytes().map((bytes, i): Source => (fed[i] === undefined ? bytes : fed[i]!)) : inputBytes(), outputs, taken),
       take: prepares && replay.take ? (image, how, input) => replay.take!(image, how, input, request.assets) : undefined,
-      keep: (output) => replay.keep(output),
-      feed: (kept, input) => replay.feed(kept, input),
       profile: async (runs) => {
         // Puts the inputs in.
         await replay.run(inputBytes(), plan.outputs.map(({ bytes }) => new Uint8Array(bytes)));

@@ -21,19 +21,21 @@ export interface KeptOutput {
   readonly destroy: () => void;
 }
 
+/** What an input is filled with; null leaves it as it is. */
+export type Source = Uint8Array<ArrayBuffer> | KeptOutput | null;
+
 /** An image on the GPU that is to fill an input; good until the next one is taken, and as long as its source is open. */
 export type TakenImage = object;
 
 /** A plan in place. */
 export interface Replay {
-  /** One inference: puts the inputs' bytes in, but for null, and the outputs' into `outputs`, unless null. */
-  readonly run: (inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null, taken?: TakenImage | null) => Promise<void>;
+  /**
+   * One inference on bytes, on what a plan on this GPU has kept, and where an input is null on the image that was taken. Puts the
+   * outputs' bytes into `outputs`; where there are none, keeps the outputs beyond the next run.
+   */
+  readonly run: (inputs: readonly Source[], outputs: readonly Uint8Array[] | null, taken?: TakenImage | null) => Promise<readonly KeptOutput[]>;
   /** Brings the image that is to fill an input in a run; null where it cannot. `assets` is where scripts and modules are served. */
   readonly take?: (image: WorkerImage, plan: ImagePlan, input: number, assets: string) => Promise<TakenImage | null>;
-  /** Keeps an output of the last run beyond the next. */
-  readonly keep: (output: number) => KeptOutput;
-  /** Makes what a plan on this GPU has kept the input of the next run. */
-  readonly feed: (kept: KeptOutput, input: number) => void;
   /** Milliseconds of each step in one run on the inputs as they are. */
   readonly profile: () => Promise<Float64Array>;
   /** Whether a profile waits for each step, which takes time too, for want of a clock on the GPU. */

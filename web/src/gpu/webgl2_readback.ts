@@ -7,6 +7,8 @@ const bytesOf = ({ width, height }: Surface) => 16 * width * height;
 export class Readback {
   readonly #buffer: WebGLBuffer;
   #size = 0;
+  // Elements of a byte come back as words.
+  #words = new Int32Array(0);
   // How long the GPU has been busy of late.
   #busy = 0;
 
@@ -40,9 +42,9 @@ export class Readback {
     if (surface.dtype === 'f32' || surface.dtype === 'i32') {
       gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, at, to);
     } else {
-      const words = new Int32Array(to.length);
-      gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, at, words);
-      to.set(words);
+      if (this.#words.length < to.length) this.#words = new Int32Array(to.length);
+      gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, at, this.#words, 0, to.length);
+      for (let i = 0; i < to.length; ++i) to[i] = this.#words[i]!;
     }
     return at + bytesOf(surface);
   }

@@ -1,8 +1,8 @@
 // Replays a plan on WebGL2: textures, programs and framebuffers are made once; a run binds and draws as the words say, and
 // reads back the outputs alone.
 import { Abi } from '../generated/abi.js';
-import type { GpuPlan } from './compiler.js';
-import type { CpuRunner, KeptOutput, Pack, Replay } from './host.js';
+import type { GpuPlan, GpuPort } from './compiler.js';
+import type { CpuRunner, KeptOutput, Pack, Replay, Source } from './host.js';
 import { type Errors, type Gl, sleep, type Work } from './webgl2_context.js';
 import { type Elements, formatOf } from './webgl2_format.js';
 import { endPrograms, startPrograms, weightsUnit } from './webgl2_programs.js';
@@ -73,65 +73,32 @@ export class WebGl2Replay implements Replay {
     return replay;
   }
 
-  async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null): Promise<void> {
+  async run(inputs: readonly Source[], outputs: readonly Uint8Array[] | null): Promise<readonly KeptTexture[]> {
     const { gl, plan } = this;
     this.#begin();
-    for (let i = 0; i < inputs.length; ++i) if (inputs[i]) this.#upload(plan.inputs[i]!.place, inputs[i]!);
+    for (let i = 0; i < inputs.length; ++i) {
+      const source = inputs[i];
+      const port = plan.inputs[i]!;
+      if (source instanceof Uint8Array) this.#upload(port.place, source);
+      else if (source) this.#feed(source as KeptTexture, port);
+    }
     const code = plan.words;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
       if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) await this.#runOnCpu(code[at + 1]!);
       else this.#draw(at);
     }
-    if (!outputs) return gl.flush();
+    if (!outputs) {
+      const kept = plan.outputs.map((port) => this.#keep(port));
+      gl.flush();
+      return kept;
+    }
     let bytes = 0;
     for (const { place } of plan.outputs) bytes = this.#readback.copy(this.#at(place), bytes);
     await this.#finished();
     bytes = 0;
     for (let i = 0; i < outputs.length; ++i) bytes = this.#readback.take(this.#at(plan.outputs[i]!.place), bytes, outputs[i]!);
     this.#check();
-  }
-
-  keep(output: number): KeptTexture {
-    const { gl, errors, plan } = this;
-    const port = plan.outputs[output]!;
-    const from = this.#at(port.place);
-    // Rows that hold elements; those of other tensors in the same texture need not be kept.
-    const rows = Math.ceil(port.shape.reduce((count, size) => count * size, 1) / 4 / from.width) || 1;
-    const surface = newSurface(gl, { ...from, height: rows }, from.format);
-    this.#copy(from, surface, rows);
-    const work = this.#work!;
-    return {
-      gl,
-      errors,
-      work,
-      surface,
-      read: async () => {
-        const bytes = new Uint8Array(port.bytes);
-        this.#begin();
-        this.#readback.copy(surface, 0);
-        await this.#finished();
-        this.#readback.take(surface, 0, bytes);
-        this.#check();
-        errors.check(work);
-        return bytes;
-      },
-      destroy: () => deleteSurface(gl, surface),
-    };
-  }
-
-  // An image whose texels are pixels is no copy of the kept texture: the elements go through a buffer on the GPU.
-  feed(kept: KeptOutput, input: number): void {
-    const { surface, work } = kept as KeptTexture;
-    this.#begin();
-    if (work !== this.#work) this.errors.check(work);
-    const { place, bytes } = this.plan.inputs[input]!;
-    const to = this.#at(place);
-    if (to.lanes === 4) {
-      this.#copy(surface, to, surface.height);
-    } else {
-      this.#readback.copy(surface, 0);
-      this.#readback.unpack(() => this.#fill(to, bytes / 4, null));
-    }
+    return [];
   }
 
   /**
@@ -279,6 +246,45 @@ export class WebGl2Replay implements Replay {
       this.#views.set(bytes, elements);
     }
     this.#fill(to, elements.length, elements);
+  }
+
+  #keep(port: GpuPort): KeptTexture {
+    const { gl, errors } = this;
+    const from = this.#at(port.place);
+    // Rows that hold elements; those of other tensors in the same texture need not be kept.
+    const rows = Math.ceil(port.shape.reduce((count, size) => count * size, 1) / 4 / from.width) || 1;
+    const surface = newSurface(gl, { ...from, height: rows }, from.format);
+    this.#copy(from, surface, rows);
+    const work = this.#work!;
+    return {
+      gl,
+      errors,
+      work,
+      surface,
+      read: async () => {
+        const bytes = new Uint8Array(port.bytes);
+        this.#begin();
+        this.#readback.copy(surface, 0);
+        await this.#finished();
+        this.#readback.take(surface, 0, bytes);
+        this.#check();
+        errors.check(work);
+        return bytes;
+      },
+      destroy: () => deleteSurface(gl, surface),
+    };
+  }
+
+  // An image whose texels are pixels is no copy of the kept texture: the elements go through a buffer on the GPU.
+  #feed({ surface, work }: KeptTexture, { place, bytes }: GpuPort): void {
+    if (work !== this.#work) this.errors.check(work);
+    const to = this.#at(place);
+    if (to.lanes === 4) {
+      this.#copy(surface, to, surface.height);
+    } else {
+      this.#readback.copy(surface, 0);
+      this.#readback.unpack(() => this.#fill(to, bytes / 4, null));
+    }
   }
 
   // Gives the milliseconds that the nodes took.

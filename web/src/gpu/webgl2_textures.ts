@@ -7,6 +7,8 @@ import type { Elements, Format } from './webgl2_format.js';
 /** A texture of a tensor, and what draws into it. */
 export interface Surface extends GpuTexture {
   readonly format: Format;
+  /** A texel that is not full. */
+  readonly last: Elements;
   readonly texture: WebGLTexture;
   readonly frame: WebGLFramebuffer | null;
 }
@@ -22,14 +24,15 @@ function newTexture(gl: Gl, target: number): WebGLTexture {
 
 export function newSurface(gl: Gl, spec: GpuTexture, format: Format): Surface {
   const texture = newTexture(gl, gl.TEXTURE_2D_ARRAY);
+  const last = new format.view(new ArrayBuffer(16), 0, 4);
   gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format.internal[spec.lanes]!, spec.width, spec.height, spec.layers);
-  if (spec.lanes < 4) return { ...spec, format, texture, frame: null };
+  if (spec.lanes < 4) return { ...spec, format, last, texture, frame: null };
   const frame = gl.createFramebuffer()!;
   gl.bindFramebuffer(gl.FRAMEBUFFER, frame);
   const targets = Array.from({ length: spec.layers }, (_, layer) => gl.COLOR_ATTACHMENT0 + layer);
   targets.forEach((target, layer) => gl.framebufferTextureLayer(gl.FRAMEBUFFER, target, texture, 0, layer));
   gl.drawBuffers(targets);
-  return { ...spec, format, texture, frame };
+  return { ...spec, format, last, texture, frame };
 }
 
 export function deleteSurface(gl: Gl, { texture, frame }: Surface): void {
@@ -77,20 +80,20 @@ export function copyRows(gl: Gl, from: Surface, to: Surface, rows: number): void
  * unit 0. Without these from the buffer to unpack, in words.
  */
 export function fill(gl: Gl, surface: Surface, length: number, elements: Elements | null): void {
-  const { width, lanes, format } = surface;
+  const { width, lanes, last } = surface;
   const texels = Math.floor(length / lanes);
   const rows = Math.floor(texels / width);
-  const put = (column: number, row: number, columns: number, count: number, source: Elements | null, at: number) => {
-    const [format_, type] = [format.external[lanes]!, format.type];
-    if (source) gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, count, 1, format_, type, source, at);
-    else gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, count, 1, format_, type, 4 * at);
-  };
   bind(gl, surface);
-  if (rows > 0) put(0, 0, width, rows, elements, 0);
-  if (texels % width > 0) put(0, rows, texels % width, 1, elements, rows * width * lanes);
+  if (rows > 0) put(gl, surface, 0, 0, width, rows, elements, 0);
+  if (texels % width > 0) put(gl, surface, 0, rows, texels % width, 1, elements, rows * width * lanes);
   if (elements && length > texels * lanes) {
-    const last = new format.view(new ArrayBuffer(16), 0, 4);
-    last.set(elements.subarray(texels * lanes));
-    put(texels % width, rows, 1, 1, last, 0);
+    for (let lane = 0; lane < lanes; ++lane) last[lane] = elements[texels * lanes + lane] ?? 0;
+    put(gl, surface, texels % width, rows, 1, 1, last, 0);
   }
+}
+
+function put(gl: Gl, { lanes, format }: Surface, column: number, row: number, columns: number, rows: number, source: Elements | null, at: number): void {
+  const external = format.external[lanes]!;
+  if (source) gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, rows, 1, external, format.type, source, at);
+  else gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, column, row, 0, columns, rows, 1, external, format.type, 4 * at);
 }

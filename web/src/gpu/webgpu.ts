@@ -6,7 +6,7 @@ import type { ImagePlan } from '../protocol.js';
 import type { WorkerImage } from '../types.js';
 import type { CpuPart, GpuPlan, GpuPort, GpuTarget } from './compiler.js';
 import type { Frames } from './frames.js';
-import { type CpuRunner, emulated, type GpuHost, type KeptOutput, type Pack, type Replay, type TakenImage } from './host.js';
+import { type CpuRunner, emulated, type GpuHost, type KeptOutput, type Pack, type Replay, type Source, type TakenImage } from './host.js';
 
 /** A device, and what plans are to know of its adapter. */
 export interface WebGpuDevice {
@@ -62,11 +62,13 @@ export async function openWebGpu(gpu: GPU | undefined = globalThis.navigator?.gp
 export async function openHost(): Promise<GpuHost> {
   const { device, adapter, target } = await openWebGpu();
   let closed = false;
+  let tell = (_: LinnetError) => {};
   return {
     adapter,
     target,
-    replay: (plan, cpu, pack) => WebGpuReplay.create(device, plan, cpu, pack),
+    replay: (plan, cpu, pack) => WebGpuReplay.create(device, plan, cpu, pack, (error) => closed || tell(error)),
     watch: (onLost) => {
+      tell = onLost;
       void device.lost.then(({ reason, message }) => {
         if (!closed) onLost(new LinnetError('DeviceLost', `${reason}: ${message}`));
       });
@@ -86,34 +88,55 @@ export async function openHost(): Promise<GpuHost> {
 const words = (bytes: number) => Math.ceil(bytes / 4) * 4;
 const mapped = (bytes: number) => Math.ceil(bytes / 8) * 8;
 
+// Takes what a mapped buffer holds from byte `at` on.
+function takeOut(from: GPUBuffer, at: number, to: Uint8Array): void {
+  to.set(new Uint8Array(from.getMappedRange(at, words(to.length)), 0, to.length));
+}
+
+function openScopes(device: GPUDevice): void {
+  device.pushErrorScope('out-of-memory');
+  device.pushErrorScope('validation');
+}
+
+// Rejects with what has been reported since `openScopes`.
+async function closeScopes(device: GPUDevice, what: string): Promise<void> {
+  const scopes = [device.popErrorScope(), device.popErrorScope()] as const;
+  const [invalid, memory] = await Promise.all(scopes).catch(gone);
+  if (memory) throw new LinnetError('OutOfMemory', `${what}: ${memory.message}`);
+  if (invalid) throw new LinnetError('GpuFailed', `${what}: ${invalid.message}`);
+}
+
+function gone(error: unknown): never {
+  throw new LinnetError('DeviceLost', `it gave no result (${error instanceof Error ? error.message : error})`);
+}
+
 /**
  * Puts what is thrown, or reported of what `create` asks for before it waits, into an error that says what was being made.
  * What other models on the device ask for meanwhile is none of it.
  */
 async function checked<T>(device: GPUDevice, what: string, create: () => T | Promise<T>): Promise<T> {
-  device.pushErrorScope('out-of-memory');
-  device.pushErrorScope('validation');
-  let thrown: unknown;
-  const made = (async () => create())().catch((error: unknown) => void (thrown = error));
-  const [invalid, memory] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
-  const result = await made;
-  if (memory) throw new LinnetError('OutOfMemory', `${what}: ${memory.message}`);
-  if (invalid || thrown !== undefined) {
-    const reason = invalid ?? thrown;
-    throw new LinnetError('GpuFailed', `${what}: ${reason instanceof Error ? reason.message : (invalid?.message ?? reason)}`);
-  }
-  return result as T;
+  openScopes(device);
+  const made = (async () => create())();
+  made.catch(() => {}); // told below
+  await closeScopes(device, what);
+  return made.catch((error: unknown) => {
+    throw new LinnetError('GpuFailed', `${what}: ${error instanceof Error ? error.message : error}`);
+  });
 }
 
 /** A kept output in a buffer of its own. */
 export interface KeptBuffer extends KeptOutput {
   readonly device: GPUDevice;
   readonly buffer: GPUBuffer;
+  /** Rejects where the run failed that computes it. */
+  readonly computed: Promise<void>;
 }
 
 export class WebGpuReplay implements Replay {
   readonly waits = false;
   readonly #offsets = new Uint32Array(1);
+  readonly #commands: GPUCommandBuffer[] = [];
+  #encoder: GPUCommandEncoder | null = null;
   #pipelines: readonly GPUComputePipeline[] = [];
   // By input; null where their script could not be had.
   readonly #frames: (Frames | null)[] = [];
@@ -131,6 +154,7 @@ export class WebGpuReplay implements Replay {
     private readonly arena: GPUBuffer,
     private readonly weights: GPUBuffer,
     private readonly params: GPUBuffer,
+    private readonly tell: (error: LinnetError) => void,
   ) {
     const buffer = (size: number) => device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     this.#readback = buffer(plan.outputs.reduce((sum, { bytes }) => sum + mapped(bytes), 8));
@@ -139,13 +163,14 @@ export class WebGpuReplay implements Replay {
 
   /**
    * Makes buffers and pipelines, and fills the weights: `pack` gives the bytes of each piece. Pipelines compile side by
-   * side, while the weights are packed.
+   * side, while the weights are packed. `tell` hears of what is reported of runs.
    */
   static async create(
     device: GPUDevice,
     plan: GpuPlan,
     cpu: CpuRunner,
     pack: Pack,
+    tell: (error: LinnetError) => void = () => {},
   ): Promise<WebGpuReplay> {
     let made: WebGpuReplay | undefined;
     try {
@@ -173,7 +198,7 @@ export class WebGpuReplay implements Replay {
           ],
         });
         device.queue.writeBuffer(params, 0, plan.params);
-        made = new WebGpuReplay(device, plan, cpu, group, arena, weights, params);
+        made = new WebGpuReplay(device, plan, cpu, group, arena, weights, params, tell);
         return device.createPipelineLayout({ bindGroupLayouts: [layout] });
       });
       const replay = made!;
@@ -194,19 +219,23 @@ export class WebGpuReplay implements Replay {
     }
   }
 
-  /** One inference: puts the inputs' bytes in, and the image that was taken, and the outputs' into `outputs`. */
-  async run(inputs: readonly (Uint8Array<ArrayBuffer> | null)[], outputs: readonly Uint8Array[] | null, taken?: TakenImage | null): Promise<void> {
-    const { device, plan } = this;
-    plan.inputs.forEach(({ place }, i) => inputs[i] && this.#upload(place, inputs[i]));
-    let encoder = device.createCommandEncoder();
-    let pass = taken ? (taken as Frames).begin(encoder) : null;
+  async run(inputs: readonly Source[], outputs: readonly Uint8Array[] | null, taken?: TakenImage | null): Promise<readonly KeptBuffer[]> {
+    const { plan } = this;
+    this.#begin();
+    for (let i = 0; i < inputs.length; ++i) {
+      const source = inputs[i];
+      const { place, bytes } = plan.inputs[i]!;
+      if (source instanceof Uint8Array) this.#upload(place, source);
+      else if (source) this.#encoder!.copyBufferToBuffer((source as KeptBuffer).buffer, 0, this.arena, place, words(bytes));
+    }
+    let pass = taken ? (taken as Frames).begin(this.#encoder!) : null;
     let shader = -1;
     const code = plan.words;
     for (let at = 0; at < code.length; at += 1 + (code[at]! >>> 16)) {
       switch (code[at]! & 0xffff) {
         case Abi.kGpuDispatch:
           if (!pass) {
-            pass = encoder.beginComputePass();
+            pass = this.#encoder!.beginComputePass();
             shader = -1;
           }
           if (shader !== code[at + 1]) pass.setPipeline(this.#pipelines[(shader = code[at + 1]!)]!);
@@ -215,26 +244,18 @@ export class WebGpuReplay implements Replay {
         case Abi.kGpuCpuStep:
           pass?.end();
           pass = null;
-          await this.#runOnCpu(code[at + 1]!, encoder);
-          encoder = device.createCommandEncoder();
+          await this.#runOnCpu(code[at + 1]!);
           break;
       }
     }
     pass?.end();
-    if (!outputs) return device.queue.submit([encoder.finish()]);
-    let at = 0;
-    for (const port of plan.outputs) {
-      encoder.copyBufferToBuffer(this.#bufferOf(port), port.place, this.#readback, at, words(port.bytes));
-      at += mapped(port.bytes);
-    }
-    device.queue.submit([encoder.finish()]);
-    await this.#map(this.#readback);
-    at = 0;
-    plan.outputs.forEach(({ bytes }, i) => {
-      outputs[i]!.set(new Uint8Array(this.#readback.getMappedRange(at, words(bytes)), 0, bytes));
-      at += mapped(bytes);
-    });
+    if (!outputs) return this.#keep();
+    const { length } = plan.outputs;
+    for (let i = 0, at = 0; i < length; at += mapped(plan.outputs[i++]!.bytes)) this.#copyOut(plan.outputs[i]!, this.#readback, at);
+    await this.#end(this.#readback);
+    for (let i = 0, at = 0; i < length; at += mapped(plan.outputs[i++]!.bytes)) takeOut(this.#readback, at, outputs[i]!);
     this.#readback.unmap();
+    return [];
   }
 
   async take(image: WorkerImage, plan: ImagePlan, input: number, assets: string): Promise<TakenImage | null> {
@@ -246,32 +267,6 @@ export class WebGpuReplay implements Replay {
     }
     const frames = this.#frames[input]!;
     return frames && (await frames.take(image, plan)) ? frames : null;
-  }
-
-  keep(output: number): KeptBuffer {
-    const { device, plan } = this;
-    const port = plan.outputs[output]!;
-    const size = words(port.bytes);
-    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    const buffer = device.createBuffer({ size, usage: STORAGE | COPY_SRC | COPY_DST });
-    this.#copy(this.#bufferOf(port), port.place, buffer, 0, size);
-    return {
-      device,
-      buffer,
-      read: async () => {
-        this.#copy(buffer, 0, this.#readback, 0, size);
-        await this.#map(this.#readback);
-        const bytes = new Uint8Array(this.#readback.getMappedRange(0, size).slice(0, port.bytes));
-        this.#readback.unmap();
-        return bytes;
-      },
-      destroy: () => buffer.destroy(),
-    };
-  }
-
-  feed(kept: KeptOutput, input: number): void {
-    const { place, bytes } = this.plan.inputs[input]!;
-    this.#copy((kept as KeptBuffer).buffer, 0, this.arena, place, words(bytes));
   }
 
   /**
@@ -287,25 +282,23 @@ export class WebGpuReplay implements Replay {
     const resolved = device.createBuffer({ size: 8 * count, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
     const readback = device.createBuffer({ size: 8 * count, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const onCpu = new Map<number, number>();
-    let encoder = device.createCommandEncoder();
+    this.#begin();
     const code = plan.words;
     for (let at = 0, step = 0; at < code.length; at += 1 + (code[at]! >>> 16), ++step) {
       if ((code[at]! & 0xffff) === Abi.kGpuCpuStep) {
-        onCpu.set(step, await this.#runOnCpu(code[at + 1]!, encoder));
-        encoder = device.createCommandEncoder();
+        onCpu.set(step, await this.#runOnCpu(code[at + 1]!));
         continue;
       }
-      const pass = encoder.beginComputePass({
+      const pass = this.#encoder!.beginComputePass({
         timestampWrites: { querySet: queries, beginningOfPassWriteIndex: 2 * step, endOfPassWriteIndex: 2 * step + 1 },
       });
       pass.setPipeline(this.#pipelines[code[at + 1]!]!);
       this.#dispatch(pass, at);
       pass.end();
     }
-    encoder.resolveQuerySet(queries, 0, count, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, readback, 0, 8 * count);
-    device.queue.submit([encoder.finish()]);
-    await this.#map(readback);
+    this.#encoder!.resolveQuerySet(queries, 0, count, resolved, 0);
+    this.#encoder!.copyBufferToBuffer(resolved, 0, readback, 0, 8 * count);
+    await this.#end(readback);
     const nanoseconds = new BigUint64Array(readback.getMappedRange());
     const times = Float64Array.from({ length: plan.steps }, (_, step) =>
       onCpu.get(step) ?? Number(nanoseconds[2 * step + 1]! - nanoseconds[2 * step]!) / 1e6,
@@ -327,21 +320,63 @@ export class WebGpuReplay implements Replay {
     pass.dispatchWorkgroups(code[at + 3]!, code[at + 4]!, code[at + 5]!);
   }
 
-  #copy(from: GPUBuffer, at: number, to: GPUBuffer, into: number, size: number): void {
-    const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(from, at, to, into, size);
-    this.device.queue.submit([encoder.finish()]);
+  // What is reported from here to `#end` is this model's.
+  #begin(): void {
+    openScopes(this.device);
+    this.#encoder = this.device.createCommandEncoder();
   }
 
-  #bufferOf({ inWeights }: GpuPort): GPUBuffer {
-    return inWeights ? this.weights : this.arena;
+  // Submits what has been encoded, and waits until `buffer` can be read. A device tells of errors in events after it has
+  // resolved what waits for results: so its scopes are waited for too, and the device's watchers hear of it first.
+  async #end(buffer: GPUBuffer | null): Promise<void> {
+    this.#commands[0] = this.#encoder!.finish();
+    this.device.queue.submit(this.#commands);
+    const report = closeScopes(this.device, 'a run');
+    await Promise.all([report.catch(this.#fail), buffer?.mapAsync(GPUMapMode.READ).catch(gone)]);
+  }
+
+  readonly #fail = (error: LinnetError): never => {
+    this.tell(error);
+    throw error;
+  };
+
+  #copyOut({ inWeights, place, bytes }: GpuPort, to: GPUBuffer, at: number): void {
+    this.#encoder!.copyBufferToBuffer(inWeights ? this.weights : this.arena, place, to, at, words(bytes));
+  }
+
+  // The outputs of the run that has been encoded, in buffers of their own.
+  #keep(): KeptBuffer[] {
+    const { device, plan } = this;
+    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    const buffers = plan.outputs.map((port) => {
+      const buffer = device.createBuffer({ size: words(port.bytes), usage: STORAGE | COPY_SRC | COPY_DST });
+      this.#copyOut(port, buffer, 0);
+      return buffer;
+    });
+    const computed = this.#end(null);
+    computed.catch(() => {}); // told to the device's watchers
+    return buffers.map((buffer, i) => ({
+      device,
+      buffer,
+      computed,
+      read: async () => {
+        const bytes = new Uint8Array(plan.outputs[i]!.bytes);
+        this.#begin();
+        this.#encoder!.copyBufferToBuffer(buffer, 0, this.#readback, 0, words(bytes.length));
+        await this.#end(this.#readback);
+        takeOut(this.#readback, 0, bytes);
+        this.#readback.unmap();
+        return bytes;
+      },
+      destroy: () => buffer.destroy(),
+    }));
   }
 
   #upload(place: number, bytes: Uint8Array<ArrayBuffer>): void {
     const whole = bytes.length - (bytes.length % 4);
     if (whole > 0) this.device.queue.writeBuffer(this.arena, place, bytes, 0, whole);
     if (whole === bytes.length) return;
-    this.#tail.set(bytes.subarray(whole));
+    for (let i = 0; i < 4; ++i) this.#tail[i] = bytes[whole + i] ?? 0;
     this.device.queue.writeBuffer(this.arena, place + whole, this.#tail);
   }
 
@@ -351,35 +386,25 @@ export class WebGpuReplay implements Replay {
   }
 
   // Gives the milliseconds that the nodes took.
-  async #runOnCpu(number: number, encoder: GPUCommandEncoder): Promise<number> {
-    const part: CpuPart = this.plan.cpuParts[number]!;
+  async #runOnCpu(number: number): Promise<number> {
+    const { inputs, outputs }: CpuPart = this.plan.cpuParts[number]!;
+    const { cpu } = this;
     const operands = this.#operands!;
-    let at = 0;
-    part.inputs.forEach((place, i) => {
-      const { length } = this.cpu.input(number, i);
+    for (let i = 0, at = 0; i < inputs.length; ++i) {
+      const place = inputs[i]!;
+      const { length } = cpu.input(number, i);
       const from = place >= Abi.kGpuInWeights ? this.weights : this.arena;
-      encoder.copyBufferToBuffer(from, place % Abi.kGpuInWeights, operands, at, words(length));
+      this.#encoder!.copyBufferToBuffer(from, place % Abi.kGpuInWeights, operands, at, words(length));
       at += mapped(length);
-    });
-    this.device.queue.submit([encoder.finish()]);
-    await this.#map(operands);
-    at = 0;
-    part.inputs.forEach((_, i) => {
-      const to = this.cpu.input(number, i);
-      to.set(new Uint8Array(operands.getMappedRange(at, words(to.length)), 0, to.length));
-      at += mapped(to.length);
-    });
+    }
+    await this.#end(operands);
+    for (let i = 0, at = 0; i < inputs.length; at += mapped(cpu.input(number, i++).length)) takeOut(operands, at, cpu.input(number, i));
     operands.unmap();
     const start = performance.now();
-    this.cpu.run(number);
+    cpu.run(number);
     const taken = performance.now() - start;
-    part.outputs.forEach((place, i) => this.#upload(place, this.cpu.output(number, i) as Uint8Array<ArrayBuffer>));
+    this.#begin();
+    for (let i = 0; i < outputs.length; ++i) this.#upload(outputs[i]!, cpu.output(number, i) as Uint8Array<ArrayBuffer>);
     return taken;
-  }
-
-  async #map(buffer: GPUBuffer): Promise<void> {
-    await buffer.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
-      throw new LinnetError('DeviceLost', `it gave no result (${error instanceof Error ? error.message : error})`);
-    });
   }
 }

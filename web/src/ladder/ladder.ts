@@ -52,6 +52,7 @@ export class Ladder implements Runner {
   // What the choice is remembered under; empty where it is not.
   #key = '';
   #told = -1;
+  #choice: BackendChoice | null = null;
   // Inputs of the last run that WASM has not seen, for images that fill one of several.
   #unseen: ArrayBuffer | null = null;
   // Goes to the rung being measured and comes back.
@@ -73,7 +74,7 @@ export class Ladder implements Runner {
   }
 
   get choice(): BackendChoice | null {
-    return this.#live?.choice() ?? null;
+    return this.#choice;
   }
 
   get ended(): LinnetError | null {
@@ -247,10 +248,10 @@ export class Ladder implements Runner {
     }
     if (live.revision === this.#told) return;
     this.#told = live.revision;
-    const choice = live.choice();
-    if (choice.decided) this.#measure = null;
+    this.#choice = live.choice();
+    if (this.#choice.decided) this.#measure = null;
     try {
-      this.options.onChoice?.(choice);
+      this.options.onChoice?.(this.#choice);
     } catch (error) {
       // The caller's own error is not its run's.
       reportError(error);

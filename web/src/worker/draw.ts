@@ -136,7 +136,7 @@ interface WebGpuPainter {
 const webGpuPainters = new WeakMap<GPUDevice, WebGpuPainter>();
 const format = 'rgba8unorm';
 
-async function drawOnWebGpu({ device, buffer }: KeptBuffer, whole: boolean, picture: Picture): Promise<ImageBitmap> {
+async function drawOnWebGpu({ device, buffer, computed }: KeptBuffer, whole: boolean, picture: Picture): Promise<ImageBitmap> {
   const { width, height, scale, offset, table } = picture;
   if (Math.max(width, height) > device.limits.maxTextureDimension2D) wrong(`an image of ${width} x ${height} is too large for this GPU`);
   let painter = webGpuPainters.get(device);
@@ -153,6 +153,7 @@ async function drawOnWebGpu({ device, buffer }: KeptBuffer, whole: boolean, pict
     pipelines.set(code, device.createRenderPipelineAsync({ layout: 'auto', vertex: { module, entryPoint: 'corner' }, fragment: { module, entryPoint: 'pixel', targets: [{ format }] } }));
   }
   const pipeline = await pipelines.get(code)!;
+  await computed;
   const { canvas } = context;
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;

@@ -241,15 +241,15 @@ class Loaded {
     return tensor;
   }
 
-  // Keeps the outputs of the last run: on the GPU, or as copies in memory.
-  #keepOutputs(): number[] {
+  // Keeps the outputs of the last run: what is `onGpu`, or copies in memory.
+  #keepOutputs(onGpu: readonly KeptOutput[] | undefined): number[] {
     return this.description.outputs.map(({ address, bytes }, i) => {
       const copied = (): KeptOutput => {
         const copy = this.engine.bytes.slice(address, address + bytes) as Uint8Array<ArrayBuffer>;
         return { read: () => Promise.resolve(copy.slice()), destroy: () => {} };
       };
       const number = ++this.place.lastTensor;
-      this.place.tensors.set(number, this.gpu ? this.gpu.keep(i) : copied());
+      this.place.tensors.set(number, onGpu ? onGpu[i]! : copied());
       this.#tensors.add(number);
       return number;
     });
@@ -264,8 +264,7 @@ class Loaded {
     for (const [i, number] of (fed ?? []).entries()) {
       if (number === null) continue;
       const tensor = this.#tensor(number);
-      if (this.gpu) this.gpu.feed(tensor, i);
-      else this.engine.bytes.set(await tensor.read(), this.description.inputs[i]!.address);
+      if (!this.gpu) this.engine.bytes.set(await tensor.read(), this.description.inputs[i]!.address);
     }
   }
 
@@ -296,8 +295,9 @@ class Loaded {
       const given = outputs?.[i];
       return given?.byteLength === bytes ? given : new ArrayBuffer(bytes);
     });
-    if (this.gpu) await this.gpu.run(outputs && results.map((buffer) => new Uint8Array(buffer)), fed, image);
-    else this.engine.run(this.session);
+    const source = (number: number | null) => (number === null ? undefined : number === taken ? null : this.#tensor(number));
+    const onGpu = await this.gpu?.run(outputs && results.map((buffer) => new Uint8Array(buffer)), fed?.map(source), image);
+    if (!this.gpu) this.engine.run(this.session);
     const run = performance.now() - start;
     if (!this.gpu)
       results.forEach((result, i) => {
@@ -306,7 +306,7 @@ class Loaded {
       });
     return {
       outputs: results,
-      kept: outputs ? [] : this.#keepOutputs(),
+      kept: outputs ? [] : this.#keepOutputs(onGpu),
       input,
       timing: { ...prepared, run },
       threads: this.engine.threads(this.session),

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { buildIdentity } from '../../web/scripts/build_identity.mjs';
 
 const app = dirname(fileURLToPath(import.meta.url));
 const dist = resolve(app, 'dist');
@@ -13,6 +14,7 @@ mkdirSync(dist, { recursive: true });
 await build({
   entryPoints: { app: resolve(app, 'src/main.ts'), style: resolve(app, 'src/style.css') },
   outdir: dist,
+  define: buildIdentity(),
   bundle: true,
   splitting: true,
   format: 'esm',

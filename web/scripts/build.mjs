@@ -2,11 +2,11 @@
 //   node scripts/build.mjs [--no-wasm]     --no-wasm takes those .wasm files that an earlier build left
 // LINNET_BUILD_ROOT (default: build) holds the engine's builds.
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { buildIdentity } from './build_identity.mjs';
 
 const web = dirname(dirname(fileURLToPath(import.meta.url)));
 const root = dirname(web);
@@ -33,12 +33,7 @@ mkdirSync(dist, { recursive: true });
 for (const [built, name] of modules) if (existsSync(resolve(builds, built))) copyFileSync(resolve(builds, built), resolve(dist, name));
 
 run(process.execPath, resolve(web, 'scripts/generate_abi.mjs'));
-// What this build is known by in remembered choices: another engine is measured anew.
-const digest = createHash('sha256');
-for (const [, name] of modules) if (existsSync(resolve(dist, name))) digest.update(name).update(readFileSync(resolve(dist, name)));
-const { version } = JSON.parse(readFileSync(resolve(web, 'package.json'), 'utf8'));
-const define = { linnetBuild: JSON.stringify(`${version}-${digest.digest('hex').slice(0, 16)}`) };
-const options = { define, outdir: dist, bundle: true, format: 'esm', target: 'es2022', minify: true, sourcemap: 'linked', logLevel: 'warning' };
+const options = { define: buildIdentity(), outdir: dist, bundle: true, format: 'esm', target: 'es2022', minify: true, sourcemap: 'linked', logLevel: 'warning' };
 const source = (name) => resolve(web, 'src', name);
 // The ladder becomes a script that the package's own one imports when it is needed.
 await build({ ...options, entryPoints: { linnet: source('index.ts') }, splitting: true });

@@ -8,7 +8,7 @@ import { noted } from './trials.js';
 
 export { forget } from './choices.js';
 
-// The package's version and a digest of its modules, given by scripts/build.mjs.
+// The package's version and a digest of its modules, given by scripts/build_identity.mjs.
 declare const linnetBuild: string;
 
 /** Puts the ladder in front of the model that WASM has loaded, where there is something to choose. */

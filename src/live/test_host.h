@@ -10,6 +10,12 @@
 
 namespace linnet::testing {
 
+inline constexpr uint32_t kAll = rung_bit(Rung::Wasm) | rung_bit(Rung::WebGl2) | rung_bit(Rung::WebGpu);
+
+inline LadderSpec spec_with(uint32_t available, std::string_view record = {}) {
+  return {.available = available, .key = 42, .unix_time = 1'790'000'000, .record = record, .limits = {}};
+}
+
 struct SimulatedRung {
   double compile = 300;
   double run = 20;

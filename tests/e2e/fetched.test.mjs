@@ -1,0 +1,85 @@
+// What a page fetches of GPUs and of the choice among backends: nothing before it may need it.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { canvasFlags, launch, modelDocuments, openPackagePage, startServer } from './harness.mjs';
+import { smallClassifier } from './small_models.mjs';
+
+let browser, server;
+before(async () => {
+  browser = await launch({ flags: canvasFlags });
+  server = await startServer({ documents: modelDocuments('/small', smallClassifier({ size: 48 })) });
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+});
+
+// The package's files that `task` has a page fetch, but for the page's own; hashes in names are left out.
+async function fetched(task) {
+  const page = await openPackagePage(browser, server.url);
+  const files = new Set();
+  page.context().on('request', (request) => {
+    const file = /\/linnet\/([^/?]+\.(?:js|wasm))$/.exec(request.url());
+    if (file) files.add(file[1].replace(/-[A-Z0-9]{8}(?=\.)/, ''));
+  });
+  const result = await page.evaluate(task);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+  const own = /^(linnet|linnet-(simd|relaxed)(-threads)?|engine_worker|helper_worker|local_worker|chunk)\.(js|wasm)$/;
+  return { files: [...files].filter((name) => !own.test(name)).sort(), result };
+}
+
+const ladder = ['climb.js', 'linnet-live.wasm'];
+const shared = ['gpu-chunk.js', 'gpu.js', 'linnet-gpu.wasm'];
+
+test('a page that tries no GPU fetches nothing for one', async () => {
+  const { files } = await fetched(async () => {
+    for (const options of [{ backend: 'wasm' }, { worker: false }]) {
+      const model = await linnet.loadModel('/small/', { threads: 1, ...options });
+      await model.run(new Float32Array(48 * 48 * 3));
+      await model.runImage(new ImageData(8, 8));
+      await model.dispose();
+    }
+  });
+  assert.deepEqual(files, []);
+});
+
+test('safe mode fetches the choice among backends, which says so, and nothing for a GPU', async () => {
+  const { files, result } = await fetched(async () => {
+    const model = await linnet.loadModel('/small/', { threads: 1, safeMode: true });
+    while (!model.choice?.decided) await new Promise((resolve) => setTimeout(resolve, 10));
+    const { backend, choice } = model;
+    await model.dispose();
+    return [backend, choice.reason];
+  });
+  assert.deepEqual(files, ladder);
+  assert.deepEqual(result, ['wasm', 'WASM, as safe mode asks']);
+});
+
+for (const [backend, images] of [['webgl2', []], ['webgpu', ['gpu-frames.js', 'linnet-frames.wasm']]])
+  test(`what ${backend} needs is one script of its own, and with the first image what prepares it`, async () => {
+    const { files } = await fetched(
+      backend === 'webgl2'
+        ? async () => {
+            const model = await linnet.loadModel('/small/', { backend: 'webgl2', prepareOn: 'gpu' });
+            await model.runImage(await createImageBitmap(new ImageData(8, 8)));
+            await model.dispose();
+          }
+        : async () => {
+            const model = await linnet.loadModel('/small/', { backend: 'webgpu', prepareOn: 'gpu' });
+            await model.run(new Float32Array(48 * 48 * 3));
+            await model.runImage(await createImageBitmap(new ImageData(8, 8)));
+            await model.dispose();
+          },
+    );
+    assert.deepEqual(files, [...shared, `gpu-${backend}.js`, ...images].sort());
+  });
+
+test('auto fetches the choice, and the scripts of both APIs where both are there', async () => {
+  const { files } = await fetched(async () => {
+    const model = await linnet.loadModel('/small/', { threads: 1, remember: false });
+    while (!model.choice?.decided) await new Promise((resolve) => setTimeout(resolve, 10));
+    await model.dispose();
+  });
+  assert.deepEqual(files, [...ladder, ...shared, 'gpu-webgl2.js', 'gpu-webgpu.js', 'probe_worker.js'].sort());
+});

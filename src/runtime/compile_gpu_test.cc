@@ -75,8 +75,9 @@ TEST(CompileGpu, GivesTheGoldenPlans) {
   expect_golden("webgpu_network.txt", compile(kNetwork));
   expect_golden("webgl2_network.txt", compile(kNetwork, gpu::Api::WebGl2));
   expect_golden("webgpu_folds.txt", compile(kFolds, {.min_subgroup = 4, .max_subgroup = 64}));
-  expect_golden("webgpu_shared.txt",
-                compile(kShared, {.f16 = true, .f16_arithmetic = true, .min_subgroup = 32, .max_subgroup = 32}));
+  expect_golden(
+      "webgpu_shared.txt",
+      compile(kShared, {.f16 = true, .f16_arithmetic = true, .min_subgroup = 32, .max_subgroup = 32}));
 }
 
 TEST(CompileGpu, SharesShadersAmongStepsOfOneKind) {

@@ -109,7 +109,24 @@ output %y)");
   EXPECT_EQ(plan.step_nodes.size(), 2u);
 }
 
-// A chain of clamps, whose results a concatenation of `parts` reads, and a product after it.
+// A draw for each row's mean and deviation, one for the results.
+TEST(CompileGpu, ComputesWhatARowHasOnceForItsLayerNormOnWebGl2) {
+  const gpu::GpuPlan plan = compile(R"(input %x: f32[50,64]
+const %g: f32[64] = random(1)
+const %b: f32[64] = random(2)
+%y = layer_norm(%x, %g, %b) {mode=layer, epsilon=0.001}
+output %y)",
+                                    gpu::Api::WebGl2);
+  std::vector<uint64_t> texels;
+  for_each_gpu_step(plan, [&](gpu::GpuOp op, std::span<const uint32_t> parameters) {
+    if (op == gpu::GpuOp::Draw) texels.push_back(uint64_t{parameters[3]} * parameters[4]);
+  });
+  ASSERT_EQ(texels.size(), 2u);
+  EXPECT_LE(texels[0], 256u);
+  EXPECT_GE(texels[1], 50u * 64 / 4);
+}
+
+// A chain of pools, whose results a concatenation of `parts` reads, and a product after it.
 std::string many_parts(int parts) {
   std::string text = "input %x: f32[1,4,4,8]\n", last = "%x", all;
   for (int i = 0; i < parts; ++i) {

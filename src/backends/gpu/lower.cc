@@ -38,7 +38,7 @@ LowerFunction lowering_of(Op op) {
     case Op::slice:
       return lower_slice;
     case Op::layer_norm:
-      return lower_layer_norm;
+      return [](Lowering& lowering, const Node& node) { return lowering.lower_layer_norm(node); };
     case Op::softmax:
       return lower_softmax;
     case Op::transpose:
@@ -143,8 +143,6 @@ Result<bool> Lowering::lower_special(const Node& node) {
       return lower_depthwise_conv2d(node);
     case Op::softmax:
       return lower_softmax(node);
-    case Op::layer_norm:
-      return lower_layer_norm(node);
     default:
       return false;
   }

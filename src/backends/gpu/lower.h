@@ -43,6 +43,7 @@ class Lowering {
   // Appends a step that computes `out` by the kernel of a reduction, as only this backend can. False: it
   // cannot, and the kernel is as it was.
   virtual Result<bool> emit_reduction(Kernel&, ValueId, const Reduction&) { return false; }
+  virtual Result<bool> lower_layer_norm(const Node& node) = 0;
   // Makes the node's own operands inputs 0, 1, ... of the kernel.
   void add_own_inputs(Kernel& kernel, const Node& node);
 
@@ -54,7 +55,6 @@ class Lowering {
   virtual Result<bool> lower_product(const Node& node) = 0;
   virtual Result<bool> lower_depthwise_conv2d(const Node& node) = 0;
   virtual Result<bool> lower_softmax(const Node& node) = 0;
-  virtual Result<bool> lower_layer_norm(const Node&) { return false; }
   // Where the host finds the value / puts it.
   virtual Result<Ref> host_source(ValueId id) { return ref(id); }
   virtual Ref host_target(ValueId id) { return ref(id); }
@@ -104,7 +104,6 @@ Result<bool> lower_pool(Lowering&, const Node&);
 Result<bool> lower_reduce(Lowering&, const Node&);
 Result<bool> lower_resize_bilinear(Lowering&, const Node&);
 Result<bool> lower_slice(Lowering&, const Node&);
-Result<bool> lower_layer_norm(Lowering&, const Node&);
 Result<bool> lower_softmax(Lowering&, const Node&);
 Result<bool> lower_transpose(Lowering&, const Node&);
 

@@ -17,6 +17,7 @@ class Lowering : public gpu::Lowering {
   Lowering(const Graph& graph, const gpu::Target& target, TexturePlacement placement, gpu::GpuPlan& plan);
 
   Result<bool> emit(Kernel& kernel, ValueId out) override;
+  Result<bool> lower_layer_norm(const Node& node) override;
   // The same into a plain tensor that is no value.
   Result<bool> emit_to(Kernel& kernel, Ref out);
 

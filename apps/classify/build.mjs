@@ -20,8 +20,6 @@ await build({
   format: 'esm',
   target: 'es2022',
   minify: true,
-  // The package as it is shipped, not its source, to which tsconfig.json leads.
-  tsconfigRaw: {},
   sourcemap: 'linked',
   logLevel: 'warning',
 });

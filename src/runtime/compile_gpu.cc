@@ -10,7 +10,8 @@ namespace {
 
 Result<void> fits_binding(const char* what, uint64_t bytes, const gpu::Target& target) {
   if (bytes <= target.max_binding_bytes) return {};
-  return fail(ErrorCode::TooLarge, "the model's %s take %llu bytes; this GPU allows %llu", what,
+  return fail(ErrorCode::TooLarge,
+              "the model's %s take %llu bytes; this GPU allows %llu: take the backend wasm", what,
               static_cast<unsigned long long>(bytes),
               static_cast<unsigned long long>(target.max_binding_bytes));
 }

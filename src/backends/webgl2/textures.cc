@@ -23,8 +23,10 @@ Result<void> set_height(Tensor& tensor, uint64_t texels, const gpu::Target& targ
     tensor.width *= 2;
   const uint64_t height = (texels + tensor.width - 1) / tensor.width;
   if (height > target.max_texture_size)
-    return fail(ErrorCode::TooLarge, "a tensor of %llu texels; this GPU's textures have %u x %u",
-                static_cast<unsigned long long>(texels), target.max_texture_size, target.max_texture_size);
+    return fail(
+        ErrorCode::TooLarge,
+        "a tensor of %llu texels; this GPU's textures have %u x %u: take a smaller input or the backend wasm",
+        static_cast<unsigned long long>(texels), target.max_texture_size, target.max_texture_size);
   tensor.height = static_cast<uint32_t>(std::max<uint64_t>(height, 1));
   return {};
 }
@@ -127,7 +129,9 @@ Result<TexturePlacement> place_textures(const Graph& graph, const gpu::Target& t
   std::vector<Slot> slots;
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     if (storage.buffer_of[id] == kNone || view_root(graph, id) != id) continue;
-    TRY_ASSIGN(placement.tensors[storage.buffer_of[id]], shape_tensor(graph, id, target));
+    auto tensor = shape_tensor(graph, id, target);
+    if (!tensor) return std::unexpected(tensor.error().within(graph.value(id).name));
+    placement.tensors[storage.buffer_of[id]] = *tensor;
   }
   // In the order of their first use.
   for (size_t i = 0; i < placement.tensors.size(); ++i)

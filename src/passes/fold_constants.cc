@@ -63,8 +63,16 @@ class Folded final : public Tensor::Source {
   std::vector<Tensor> operands_;
 };
 
+// Whether the first operand is lazy and the others, which are held as long as the result is, are small.
+bool can_wait(const Graph& graph, const Node& node) {
+  constexpr size_t kMostHeldBytes = 65536;
+  for (size_t i = 1; i < node.inputs.size(); ++i)
+    if (graph.value(node.inputs[i]).constant.bytes() > kMostHeldBytes) return false;
+  return node.outputs.size() == 1 && graph.value(node.inputs[0]).constant.can_wait();
+}
+
 Result<void> fold(Graph& graph, const Node& node) {
-  if (node.outputs.size() == 1 && graph.value(node.inputs[0]).constant.can_wait()) {
+  if (can_wait(graph, node)) {
     for (size_t i = 1; i < node.inputs.size(); ++i) TRY(graph.value(node.inputs[i]).constant.prepare());
     Value& result = graph.value(node.outputs[0]);
     result.constant = Tensor::lazy(result.dtype, result.shape, std::make_unique<Folded>(graph, node));

@@ -72,6 +72,22 @@ output %w
   for (int i = 0; i < 6; ++i) EXPECT_EQ(weights.at(i), expected[i]);
 }
 
+// It would hold what it was joined of.
+TEST(FoldConstants, JoinsLargeStoredWeightsAtOnce) {
+  Graph graph;
+  std::vector<ValueId> parts;
+  for (const char* name : {"a", "b"})
+    parts.push_back(graph.add_constant(
+        name, lazy_tensor(DType::F32, {1, 20000}, [] { return Result<Buffer>(Buffer::allocate(80000)); })));
+  Attrs attrs;
+  attrs.set(Attr::axis, int64_t{0});
+  graph.outputs.push_back({"w", *graph.add(Op::concat, "w", parts, std::move(attrs))});
+  const auto folded = fold_constants(graph);
+  ASSERT_TRUE(folded) << error_of(folded);
+  EXPECT_FALSE(graph.value(graph.outputs[0].value).constant.is_lazy());
+  EXPECT_FALSE(graph.value(parts[1]).is_constant());
+}
+
 // Each that waits computes the one before: as many as a model may have would take all of the stack.
 TEST(FoldConstants, FoldsChainsOfAnyLength) {
   std::string text = "const %n0: f32[2] = [1, 2]\n";

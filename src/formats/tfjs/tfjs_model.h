@@ -50,11 +50,11 @@ class TfjsModel {
   // Before the first shard: weights of some size wait in blocks of the host's memory until somebody reads
   // their elements, one weight at a time. For hosts of GPUs, which alone need most of them.
   void keep_outside(HostBlock::Allocate allocate);
-  // The shards' bytes, in order, written where the weights will be used, so that no file lies in memory
-  // whole. `shard_room` is where the next bytes of shard `index` go, at least one; the caller writes there
-  // and tells `shard_filled` how many. WrongSize when the manifest's weights are full. `shard_end` ends the
-  // shard; with the last one of its group, WrongSize names the files, the bytes and the weight at which they
-  // end.
+  // The shards' bytes, in order, written where the weights will be used or on their way out, so that no file
+  // lies in memory whole. `shard_room` is where the next bytes of shard `index` go, at least one; the caller
+  // writes there and tells `shard_filled` how many. WrongSize when the manifest's weights are full.
+  // `shard_end` ends the shard; with the last one of its group, WrongSize names the files, the bytes and the
+  // weight at which they end.
   Result<std::span<std::byte>> shard_room(size_t index);
   Result<void> shard_filled(size_t index, size_t bytes);
   Result<void> shard_end(size_t index);

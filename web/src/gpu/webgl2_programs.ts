@@ -34,8 +34,8 @@ export function startPrograms(gl: Gl, texts: readonly string[]): WebGLProgram[] 
 
 /**
  * Resolves when all programs are linked and know the units of their textures, `counts` of them each; `take` gets the number
- * of each program that is ready. While there is none `work` goes on with something else; it gives whether it did. Asking for the result of a link waits for it: where the browser can tell that it is there, that is
- * asked first.
+ * of each program that is ready. While there is none `work` goes on with something else; it gives whether it did. Asking for the
+ * result of a link waits for it: where the browser can tell that it is there, that is asked first.
  */
 export async function endPrograms(
   gl: Gl,
@@ -62,8 +62,10 @@ export async function endPrograms(
 // Each question to the program waits for the GPU's process.
 function endProgram(gl: Gl, program: WebGLProgram, count: number): void {
   if (!gl.getProgramParameter(program, gl.LINK_STATUS)) {
-    const [, fragment] = gl.getAttachedShaders(program)!;
-    throw new LinnetError('GpuFailed', `a shader of the model: ${gl.getProgramInfoLog(program)} ${gl.getShaderInfoLog(fragment!)}`);
+    // The context may have gone while the browser waited for the link.
+    if (gl.isContextLost()) throw lostError();
+    const fragment = gl.getAttachedShaders(program)?.[1];
+    throw new LinnetError('GpuFailed', `a shader of the model: ${gl.getProgramInfoLog(program)} ${fragment && gl.getShaderInfoLog(fragment)}`);
   }
   gl.useProgram(program);
   for (let unit = 0; unit < count; ++unit) gl.uniform1i(gl.getUniformLocation(program, `s${unit}`), unit);

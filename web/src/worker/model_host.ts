@@ -112,7 +112,7 @@ class Loaded {
     const starting = compileModule(new URL(`linnet-${variant}.wasm`, assets).href).then((module) =>
       Engine.create(module, variant.endsWith('-threads')),
     );
-    const reading = readModel(starting, request.source, !!opening, (progress) => send({ type: 'progress', progress }, []));
+    const reading = readModel(starting, request.source, !!opening, loading, (progress) => send({ type: 'progress', progress }, []));
     // Told when it is waited for.
     reading.catch(() => {});
     const engine = await starting;

@@ -1,5 +1,6 @@
-// Brings a model's bytes into the engine: model.json first, then the weights straight into its memory.
-import { LinnetError, toLinnetError } from '../errors.js';
+// Brings a model's bytes into the engine: model.json first, then the weights, as they arrive.
+import { calledOff, LinnetError, toLinnetError } from '../errors.js';
+import type { Loading } from '../gpu/backend.js';
 import type { ModelSource } from '../protocol.js';
 import type { Progress } from '../types.js';
 import type { Engine, ModelDescription } from './engine.js';
@@ -127,12 +128,13 @@ async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 /**
  * Opens the model in the engine, which may still be on its way as well, with all its weights, and gives its handle and its
- * digest: model.json's and the weights'. `outside`: see Engine.openModel.
+ * digest: model.json's and the weights'. `outside`: see Engine.openModel. Stops with the next bytes once nobody wants the model.
  */
 export async function readModel(
   starting: Promise<Engine>,
   source: ModelSource,
   outside: boolean,
+  loading: Loading,
   onProgress: (progress: Progress) => void,
 ): Promise<{ handle: number; description: ModelDescription; digest: string }> {
   const files = source.kind === 'url' ? filesOfUrl(source.url, source.request) : filesOfFiles(source.files);
@@ -140,6 +142,7 @@ export async function readModel(
   let totalBytes = 0;
   let told = 0;
   const onBytes = (bytes: number) => {
+    if (!loading.isWanted) throw calledOff();
     loadedBytes += bytes;
     const now = performance.now();
     if (now - told < progressMilliseconds) return;
@@ -162,17 +165,23 @@ export async function readModel(
   onProgress({ phase: 'fetch', loadedBytes, totalBytes });
 
   const shards: Promise<Incoming>[] = [];
-  for (let i = 0; i < description.shards.length; ++i) {
-    while (shards.length < Math.min(i + parallel, description.shards.length)) {
-      const shard = files.openShard(description.shards[shards.length]!);
-      shard.catch(() => undefined); // reported when its turn comes
-      shards.push(shard);
+  try {
+    for (let i = 0; i < description.shards.length; ++i) {
+      while (shards.length < Math.min(i + parallel, description.shards.length)) {
+        const shard = files.openShard(description.shards[shards.length]!);
+        shard.catch(() => undefined); // reported when its turn comes
+        shards.push(shard);
+      }
+      await drain(await shards[i]!, (chunk) => {
+        onBytes(chunk.length);
+        engine.writeShard(handle, i, chunk);
+      });
+      engine.endShard(handle, i);
     }
-    await drain(await shards[i]!, (chunk) => {
-      engine.writeShard(handle, i, chunk);
-      onBytes(chunk.length);
-    });
-    engine.endShard(handle, i);
+  } catch (error) {
+    // Those that nobody reads would hold their connections.
+    for (const shard of shards) shard.then(({ stream }) => stream?.cancel()).catch(() => undefined);
+    throw error;
   }
   onProgress({ phase: 'compile', loadedBytes, totalBytes });
   const digest = await digestOf(json);

@@ -2,12 +2,21 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { canvasFlags, launch, modelDocuments, openPackagePage, startServer } from './harness.mjs';
-import { smallClassifier } from './small_models.mjs';
+import { products, smallClassifier } from './small_models.mjs';
 
 let browser, server;
+// A model in files of 64 KB.
+const many = (() => {
+  const { json, weights } = products();
+  const paths = Array.from({ length: Math.ceil(weights.length / 65536) }, (_, i) => `part${i}.bin`);
+  const [group] = json.weightsManifest;
+  const documents = { '/many/model.json': JSON.stringify({ ...json, weightsManifest: [{ ...group, paths }] }) };
+  paths.forEach((path, i) => (documents[`/many/${path}`] = weights.subarray(65536 * i, 65536 * (i + 1))));
+  return { documents, count: paths.length };
+})();
 before(async () => {
   browser = await launch({ flags: canvasFlags });
-  server = await startServer({ documents: modelDocuments('/small', smallClassifier({ size: 48 })) });
+  server = await startServer({ documents: { ...modelDocuments('/small', smallClassifier({ size: 48 })), ...many.documents } });
 });
 after(async () => {
   await browser.close();
@@ -82,4 +91,25 @@ test('auto fetches the choice, and the scripts of both APIs where both are there
     await model.dispose();
   });
   assert.deepEqual(files, [...ladder, ...shared, 'gpu-webgl2.js', 'gpu-webgpu.js', 'probe_worker.js'].sort());
+});
+
+test('a load that is called off asks for no more files', async () => {
+  const page = await openPackagePage(browser, server.url);
+  let asked = 0;
+  page.on('request', (request) => (asked += Number(request.url().includes('/many/part'))));
+  const load = (isCalledOff) =>
+    page.evaluate(async (isCalledOff) => {
+      const stop = new AbortController();
+      const onProgress = ({ loadedBytes, totalBytes }) => isCalledOff && totalBytes > 0 && loadedBytes > totalBytes / 10 && stop.abort();
+      const model = await linnet.loadModel('/many/', { backend: 'wasm', worker: false, signal: stop.signal, onProgress }).catch(({ code }) => code);
+      // What was under way would be over long before.
+      await new Promise((resolve) => setTimeout(resolve, isCalledOff ? 500 : 0));
+      return model.dispose ? (await model.dispose(), 'loaded') : model;
+    }, isCalledOff);
+  assert.equal(await load(false), 'loaded');
+  assert.equal(asked, many.count);
+  asked = 0;
+  assert.equal(await load(true), 'Aborted');
+  assert.ok(asked < many.count - 8, `${asked} of ${many.count} files were asked for`);
+  await page.context().close();
 });

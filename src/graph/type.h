@@ -129,9 +129,7 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   size_t bytes() const { return static_cast<size_t>(shape_.elements()) * dtype_size(dtype_); }
   const std::byte* data() const;
-  // Nobody else holds these bytes.
-  bool is_alone() const { return elements_.use_count() == 1; }
-  // Only for who made the tensor, before anybody else holds it, and while it is alone.
+  // Only for who made the tensor, before anybody else holds it.
   std::byte* mutable_data() { return const_cast<std::byte*>(data()); }
   // The elements in memory of their own, and the tensor is empty: its own where nobody else holds it, else a
   // copy. A lazy one's are computed, and those who share it still have to. Fails with OutOfMemory.
